@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API calls this collection makes, in plain dictionaries as the API spells them.
+
+The paths of the fixed kinds are known: no discovery. "Not found" is a value (None), everything else that goes wrong an
+error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from ._auth import ConnectionOptions, load
+from ._errors import NotFoundError, Target
+from ._kinds import Kind, Object, Ref
+from ._redact import Secrets
+from ._transport import Answer, Connection, Request
+
+FIELD_MANAGER = "tokenwright"
+
+# one page of a LIST: large enough for few requests, small enough for the server's memory
+_PAGE = 500
+
+_METHODS = {"get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+_MERGE_PATCH = "application/merge-patch+json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+
+@dataclass(frozen=True)
+class Minted:
+    """The answer to a TokenRequest.
+
+    Attributes:
+        request: the TokenRequest as answered (holds the token).
+        server_time: the server's clock when it answered.
+        warnings: the server's Warning headers.
+    """
+
+    request: Object
+    server_time: datetime | None
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Minted(...)"
+
+
+class Api:
+    """Typed verbs over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def get(self, ref: Ref) -> Object | None:
+        """The object, or None when it does not exist."""
+        try:
+            return self._send("get", ref).body
+        except NotFoundError:
+            return None
+
+    def list_all(
+        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "", metadata: bool = False
+    ) -> list[Object]:
+        """All objects of a kind in a namespace (empty: everywhere), page by page.
+
+        Args:
+            kind: what to list.
+            namespace: where; empty lists over all namespaces.
+            labels: label selector.
+            fields: field selector.
+            metadata: only metadata (no data of Secrets is transferred).
+        """
+        query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields, "continue": ""}
+        found: list[Object] = []
+        while True:
+            page = self.connection.send(
+                Request(
+                    method="GET",
+                    path=_path(kind, namespace),
+                    target=_target(kind, namespace, None, "list"),
+                    query={key: value for key, value in query.items() if value},
+                    accept=_METADATA_ONLY if metadata else "application/json",
+                    repeatable=True,
+                )
+            ).body
+            # items of a list carry no type of their own
+            found += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in page.get("items") or []]
+            query["continue"] = (page.get("metadata") or {}).get("continue") or ""
+            if not query["continue"]:
+                return found
+
+    def create(self, ref: Ref, body: Mapping[str, Any]) -> Object:
+        """Create the object; returns it as stored."""
+        return self._send("create", ref, body).body
+
+    def update(self, ref: Ref, body: Mapping[str, Any]) -> Object:
+        """Replace the object; the body carries the resourceVersion it was computed from."""
+        return self._send("update", ref, body).body
+
+    def patch(self, ref: Ref, body: Mapping[str, Any]) -> Object:
+        """Merge-patch the object; a resourceVersion in the patch makes it conditional."""
+        return self._send("patch", ref, body).body
+
+    def delete(self, ref: Ref, *, uid: str) -> None:
+        """Delete the object if it is still the one with this uid; gone already is fine."""
+        try:
+            self._send("delete", ref, {"preconditions": {"uid": uid}})
+        except NotFoundError:
+            return
+
+    def mint(self, account: Ref, body: Mapping[str, Any]) -> Minted:
+        """POST a TokenRequest: mints a live token every time, also with dryRun (never called in check mode)."""
+        answer = self.connection.send(
+            Request(
+                method="POST",
+                path=f"{_path(account.kind, account.namespace, account.name)}/token",
+                target=_target(account.kind, account.namespace, account.name, "create", "token"),
+                body={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **body},
+            )
+        )
+        return Minted(answer.body, answer.server_time, answer.warnings)
+
+    def _send(self, verb: str, ref: Ref, body: Mapping[str, Any] | None = None) -> Answer:
+        return self.connection.send(
+            Request(
+                method=_METHODS[verb],
+                path=_path(ref.kind, ref.namespace, None if verb == "create" else ref.name),
+                target=_target(ref.kind, ref.namespace, ref.name, verb),
+                query={"fieldManager": FIELD_MANAGER} if verb in ("create", "update", "patch") else None,
+                body=body,
+                content_type=_MERGE_PATCH if verb == "patch" else "application/json",
+                repeatable=verb == "get",
+            )
+        )
+
+
+def connect(options: ConnectionOptions, secrets: Secrets, *, pool_size: int = 8) -> Api:
+    """Resolve the options and return the API of that cluster; nothing is sent yet."""
+    connection = Connection(
+        load(options, secrets),
+        request_timeout=options.request_timeout,
+        retry_timeout=options.retry_timeout,
+        pool_size=pool_size,
+        reload=lambda: load(options, secrets),
+    )
+    return Api(connection)
+
+
+def _path(kind: Kind, namespace: str, name: str | None = None) -> str:
+    space = f"/namespaces/{quote(namespace, safe='')}" if kind.namespaced and namespace else ""
+    return f"{kind.root}{space}/{kind.plural}" + (f"/{quote(name, safe='')}" if name else "")
+
+
+def _target(kind: Kind, namespace: str, name: str | None, verb: str, subresource: str = "") -> Target:
+    return Target(
+        verb=verb,
+        resource=f"{kind.plural}/{subresource}" if subresource else kind.plural,
+        api_group=kind.group,
+        namespace=namespace or None,
+        name=name,
+    )

@@ -1,0 +1,400 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How to reach a cluster: connection options and environment in, an endpoint out.
+
+The only file that imports the kubernetes client: kubeconfig files, exec plugins and in-cluster configuration are its
+knowledge. Option and variable names are those of kubernetes.core. Documented in doc_fragments/_connection.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import env_fallback
+
+from ._errors import ConnectError
+from ._redact import Secrets
+
+try:
+    import yaml
+    from kubernetes.client import Configuration
+    from kubernetes.config import incluster_config, kube_config
+    from kubernetes.config.config_exception import ConfigException
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    MISSING_LIBRARY: str | None = None
+except ImportError as import_error:
+    MISSING_LIBRARY = import_error.name or "kubernetes"
+
+
+def _from_environment(*names: str) -> tuple[Any, list[str]]:
+    return (env_fallback, [f"K8S_AUTH_{name}" for name in names])
+
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    # raw: a path, or the content as a mapping; no_log because the content holds credentials (a path is said, see
+    # _entry)
+    "kubeconfig": {"type": "raw", "no_log": True, "fallback": _from_environment("KUBECONFIG")},
+    "context": {"type": "str", "fallback": _from_environment("CONTEXT")},
+    "host": {"type": "str", "fallback": _from_environment("HOST")},
+    "api_key": {"type": "str", "no_log": True, "fallback": _from_environment("API_KEY")},
+    "ca_cert": {"type": "path", "aliases": ["ssl_ca_cert"], "fallback": _from_environment("CA_CERT", "SSL_CA_CERT")},
+    "validate_certs": {
+        "type": "bool",
+        "aliases": ["verify_ssl"],
+        "fallback": _from_environment("VALIDATE_CERTS", "VERIFY_SSL"),
+    },
+    "client_cert": {
+        "type": "path",
+        "aliases": ["cert_file"],
+        "fallback": _from_environment("CLIENT_CERT", "CERT_FILE"),
+    },
+    "client_key": {
+        "type": "path",
+        "no_log": False,
+        "aliases": ["key_file"],
+        "fallback": _from_environment("CLIENT_KEY", "KEY_FILE"),
+    },
+    "proxy": {"type": "str", "fallback": _from_environment("PROXY")},
+    "no_proxy": {"type": "str", "fallback": _from_environment("NO_PROXY")},
+    "impersonate_user": {"type": "str", "fallback": _from_environment("IMPERSONATE_USER")},
+    "impersonate_groups": {
+        "type": "list",
+        "elements": "str",
+        "fallback": _from_environment("IMPERSONATE_GROUPS"),
+    },
+    "request_timeout": {"type": "int", "default": 30},
+    "retry_timeout": {"type": "int", "default": 60},
+}
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """The connection options of a task, as given.
+
+    Attributes:
+        request_timeout: seconds one request may take.
+        retry_timeout: seconds one request may spend on its retries; 0 means: never retry.
+    """
+
+    kubeconfig: str | Mapping[str, Any] | None = field(default=None, repr=False)
+    context: str | None = None
+    host: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    ca_cert: str | None = None
+    validate_certs: bool | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    no_proxy: str | None = None
+    impersonate_user: str | None = None
+    impersonate_groups: tuple[str, ...] = ()
+    request_timeout: int = 30
+    retry_timeout: int = 60
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> ConnectionOptions:
+        """Pick them out of validated parameters; an empty string (AWX sends them) counts as not given."""
+        given = {name: params.get(name) for name in ARGUMENT_SPEC}
+        given["impersonate_groups"] = tuple(given["impersonate_groups"] or ())
+        return cls(**{name: value for name, value in given.items() if value not in (None, "")})
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A cluster's address and the caller's credential, ready for a connection.
+
+    Attributes:
+        server: URL without a trailing slash.
+        ca_pem: the certificate authority as PEM text; None when the system's store is used.
+        ca_file: the file it came from, if it came from one.
+        authorization: value of the Authorization header.
+        ssl_context: TLS settings with the client certificate loaded; None for plain http.
+        source: where the configuration came from, for messages.
+    """
+
+    server: str
+    source: str
+    verify: bool
+    ca_pem: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    authorization: str | None = field(default=None, repr=False)
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    tls_server_name: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    no_proxy: str | None = None
+    impersonate_user: str | None = None
+    impersonate_groups: tuple[str, ...] = ()
+
+
+def load(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
+    """Resolve options, environment and files to an endpoint; every credential met is remembered in C(secrets).
+
+    Raises:
+        ConnectError: nothing is configured, or what is configured cannot be used.
+    """
+    if MISSING_LIBRARY:
+        raise ConnectError(
+            f"the Python library {MISSING_LIBRARY} is not installed for the interpreter that runs this task",
+            code="missing_library",
+            hint="install it there: pip install kubernetes PyYAML",
+        )
+    configuration = Configuration()
+    source = _configure(configuration, options)
+    _override(configuration, options)
+    if not configuration.host or not urlsplit(configuration.host).hostname:
+        raise ConnectError(
+            f"{source}: no usable server address", code="no_server", hint="set host to https://name:port"
+        )
+    authorization = _authorization(configuration)
+    for secret in (
+        options.api_key,
+        authorization,
+        (authorization or "").partition(" ")[2],
+        _password(configuration.proxy),
+    ):
+        secrets.add(secret)
+    try:
+        endpoint = Endpoint(
+            server=configuration.host.rstrip("/"),
+            source=source,
+            verify=bool(configuration.verify_ssl),
+            ca_pem=_read_ca(configuration.ssl_ca_cert),
+            authorization=authorization,
+            ssl_context=_ssl_context(configuration),
+            tls_server_name=getattr(configuration, "tls_server_name", None),
+            proxy=configuration.proxy,
+            no_proxy=configuration.no_proxy,
+            impersonate_user=options.impersonate_user,
+            impersonate_groups=options.impersonate_groups,
+        )
+    finally:
+        # the client keeps keys from kubeconfig data in temporary files until exit, but Ansible's workers skip exit
+        # handlers
+        kube_config._cleanup_temp_files()
+    # what is still there was no temporary file
+    ca_file = configuration.ssl_ca_cert
+    return replace(endpoint, ca_file=ca_file if ca_file and os.path.exists(ca_file) else None)
+
+
+def _configure(configuration: Any, options: ConnectionOptions) -> str:
+    """Fill the configuration from the first source that applies; return its description."""
+    if options.kubeconfig is not None:
+        return _from_kubeconfig(configuration, options.kubeconfig, options.context, "kubeconfig")
+    if options.host and not options.context:
+        return "host"
+    if os.environ.get("KUBECONFIG"):
+        return _from_kubeconfig(configuration, os.environ["KUBECONFIG"], options.context, "KUBECONFIG")
+    if not options.context and os.path.exists(incluster_config.SERVICE_TOKEN_FILENAME):
+        return _from_pod(configuration)
+    if os.path.exists(os.path.expanduser("~/.kube/config")):
+        return _from_kubeconfig(configuration, "~/.kube/config", options.context, "~/.kube/config")
+    raise ConnectError(
+        "no cluster is configured",
+        code="no_connection",
+        hint="set kubeconfig, or host and api_key, or the variables K8S_AUTH_KUBECONFIG or KUBECONFIG",
+    )
+
+
+def _from_pod(configuration: Any) -> str:
+    try:
+        incluster_config.load_incluster_config(client_configuration=configuration)
+    except ConfigException as error:
+        raise ConnectError(
+            f"in-cluster configuration: {error}", code="in_cluster", hint="set kubeconfig instead"
+        ) from None
+    return "in-cluster configuration"
+
+
+def _from_kubeconfig(configuration: Any, kubeconfig: str | Mapping[str, Any], context: str | None, option: str) -> str:
+    source = (
+        option if isinstance(kubeconfig, Mapping) or kubeconfig.lstrip().startswith("{") else f"{option} {kubeconfig}"
+    )
+    try:
+        config = _content(kubeconfig, source)
+        with _quiet_client():
+            loader = kube_config.KubeConfigLoader(config_dict=config, active_context=context, config_base_path=None)
+            loader.load_and_set(configuration)
+    except ConfigException as error:
+        raise ConnectError(
+            f"{source}: {_first_line(error)}", code="kubeconfig", hint="correct the file or the context"
+        ) from None
+    except (TypeError, AttributeError, KeyError, ValueError):
+        # the client does not check shapes; its own words would quote the file's content
+        raise _unusable(source, "is not a kubeconfig: clusters, users or contexts have the wrong form") from None
+    except OSError as error:
+        raise _unusable(source, f"names a file that cannot be read ({error.strerror}: {error.filename})") from None
+    _require_exec_credential(configuration, config, loader.current_context, source)
+    return source
+
+
+def _content(kubeconfig: str | Mapping[str, Any], source: str) -> Any:
+    if isinstance(kubeconfig, Mapping):
+        return dict(kubeconfig)
+    if kubeconfig.lstrip().startswith("{"):
+        try:
+            return json.loads(kubeconfig)
+        except ValueError:
+            raise _unusable(source, "begins with '{' but is not JSON") from None
+    paths = [os.path.expanduser(path) for path in kubeconfig.split(os.pathsep) if path]
+    if not any(os.path.exists(path) for path in paths):
+        raise _unusable(source, "does not exist")
+    try:
+        config = kube_config.KubeConfigMerger(os.pathsep.join(paths)).config
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _unusable(source, f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
+    except UnicodeDecodeError:
+        raise _unusable(source, "is not a text file") from None
+    except OSError as error:
+        raise _unusable(source, f"cannot be read ({error.strerror})") from None
+    return config
+
+
+def _unusable(source: str, why: str) -> ConnectError:
+    return ConnectError(f"{source} {why}", code="kubeconfig", hint="pass the path of a valid kubeconfig file")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else "cannot be used"
+
+
+def _require_exec_credential(configuration: Any, config: Any, context: Mapping[str, Any], source: str) -> None:
+    """The client logs a failing exec plugin and goes on anonymously; we say it."""
+    if configuration.api_key or configuration.cert_file:
+        return
+    wanted = context["context"].get("user")
+    for entry in _plain_list(config, "users"):
+        if entry.get("name") == wanted and "exec" in (entry.get("user") or {}):
+            command = entry["user"]["exec"].get("command")
+            raise ConnectError(
+                f"{source}: the exec plugin {command} of user {wanted} gave no credential",
+                code="exec_plugin",
+                hint="run it by hand to see why",
+            )
+
+
+def _plain_list(config: Any, key: str) -> list[Mapping[str, Any]]:
+    """A list of a kubeconfig, out of the client's wrappers for merged files."""
+    content = getattr(config, "value", config)
+    return [getattr(entry, "value", entry) for entry in content.get(key) or ()]
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep the client's log lines off the terminal: they quote what an exec plugin printed."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _override(configuration: Any, options: ConnectionOptions) -> None:
+    """Explicit options win over what a file said."""
+    if options.host:
+        configuration.host = options.host
+    if options.api_key:
+        configuration.api_key = {"authorization": f"Bearer {options.api_key}"}
+        configuration.cert_file = configuration.key_file = None
+    # an empty CA file is what AWX's credential injects when none was entered
+    if options.ca_cert and not _is_empty(options.ca_cert, "ca_cert"):
+        configuration.ssl_ca_cert = options.ca_cert
+    explicit = {
+        "verify_ssl": options.validate_certs,
+        "cert_file": options.client_cert,
+        "key_file": options.client_key,
+        "proxy": options.proxy,
+        "no_proxy": options.no_proxy,
+    }
+    for name, value in explicit.items():
+        if value is not None:
+            setattr(configuration, name, value)
+
+
+def _is_empty(path: str, option: str) -> bool:
+    try:
+        return os.path.getsize(path) == 0
+    except OSError as error:
+        raise ConnectError(
+            f"{option}: {path} cannot be read ({error.strerror})", code="ca_cert", hint="give an existing file"
+        ) from None
+
+
+def _authorization(configuration: Any) -> str | None:
+    """The loaders' key is called authorization, or BearerToken from client 36 on."""
+    value = configuration.api_key.get("authorization") or configuration.api_key.get("BearerToken")
+    return str(value) if value else None
+
+
+def _password(url: str | None) -> str | None:
+    try:
+        return urlsplit(url).password if url else None
+    except ValueError:
+        return None
+
+
+def _read_ca(path: str | None) -> str | None:
+    if not path:
+        return None
+    try:
+        with open(path, encoding="ascii") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError):
+        raise ConnectError(
+            f"the CA file {path} cannot be read as PEM", code="ca_cert", hint="give a PEM file"
+        ) from None
+
+
+def _ssl_context(configuration: Any) -> ssl.SSLContext | None:
+    if not configuration.host.lower().startswith("https"):
+        return None
+    context: ssl.SSLContext = create_urllib3_context()
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.check_hostname = True
+        _load_authorities(context, configuration.ssl_ca_cert)
+    _load_client_certificate(context, configuration)
+    return context
+
+
+def _load_authorities(context: ssl.SSLContext, path: str | None) -> None:
+    try:
+        if path:
+            context.load_verify_locations(cafile=path)
+        else:
+            context.load_default_certs()
+    except (OSError, ssl.SSLError):
+        raise ConnectError(f"the CA file {path} holds no certificate", code="ca_cert", hint="give a PEM file") from None
+
+
+def _load_client_certificate(context: ssl.SSLContext, configuration: Any) -> None:
+    if not configuration.cert_file:
+        return
+    try:
+        # the password callback keeps OpenSSL from asking on the terminal
+        context.load_cert_chain(configuration.cert_file, configuration.key_file, password=_no_password)
+    except (OSError, ssl.SSLError, ConnectError):
+        raise ConnectError(
+            "the client certificate and key cannot be used together",
+            code="client_cert",
+            hint="give a PEM certificate and its unencrypted key (client_cert, client_key)",
+        ) from None
+
+
+def _no_password() -> str:
+    raise ConnectError("the client key is encrypted", code="client_cert")

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a service account token says of itself, read without checking its signature.
+
+Enough to judge one's own stored token; whether a token is accepted only the server can say.
+Source: Kubernetes' claim layout (pkg/serviceaccount/claims.go), KEP-1205 and KEP-4193.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+_SUBJECT = "system:serviceaccount:"
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The claims of a TokenRequest token.
+
+    Attributes:
+        namespace: of the account.
+        service_account: its name.
+        uid: its uid.
+        audiences: in the order of the token.
+        issued_at: UTC.
+        expires_at: the C(exp) claim, UTC.
+        warn_after: when an extended token should have been replaced (the 3607 second rule), UTC.
+        credential_id: the C(jti) claim; None before Kubernetes 1.30.
+        bound_to: (kind, name, uid) of the bound object.
+    """
+
+    namespace: str
+    service_account: str
+    uid: str
+    audiences: tuple[str, ...]
+    issued_at: datetime
+    expires_at: datetime
+    warn_after: datetime | None = None
+    credential_id: str | None = None
+    bound_to: tuple[str, str, str] | None = None
+
+
+def read_claims(token: str) -> Claims | None:
+    """The claims, or None when the text is no TokenRequest token."""
+    payload = _payload(token)
+    subject = payload.get("sub")
+    private = payload.get("kubernetes.io")
+    if not isinstance(subject, str) or not subject.startswith(_SUBJECT) or not isinstance(private, Mapping):
+        return None
+    namespace, _, name = subject[len(_SUBJECT) :].partition(":")
+    try:
+        return Claims(
+            namespace=namespace,
+            service_account=name,
+            uid=str(private["serviceaccount"]["uid"]),
+            audiences=_audiences(payload.get("aud")),
+            issued_at=_time(payload["iat"]),
+            expires_at=_time(payload["exp"]),
+            warn_after=_time(private["warnafter"]) if "warnafter" in private else None,
+            credential_id=str(payload["jti"]) if "jti" in payload else None,
+            bound_to=_bound_to(private),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def sha256(token: str) -> str:
+    """The fingerprint under which a token may be talked about."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _payload(token: str) -> dict[str, Any]:
+    parts = token.split(".")
+    if len(parts) != 3 or not all(parts):
+        return {}
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def _audiences(value: object) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _time(value: Any) -> datetime:
+    return datetime.fromtimestamp(int(value), tz=timezone.utc)
+
+
+def _bound_to(private: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    # a Pod's token also names its node, for information: the Pod is what it is bound to
+    for kind in ("Pod", "Secret", "Node"):
+        bound = private.get(kind.lower())
+        if bound:
+            return kind, str(bound["name"]), str(bound.get("uid") or "")
+    return None

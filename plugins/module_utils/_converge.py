@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading live state and carrying out plans of API writes.
+
+Reads are few: one paged LIST where several objects share a kind and namespace. Writes are conditional, and whatever
+another writer or a lost answer did in between is met by reading again and planning again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from ._api import Api
+from ._errors import AlreadyExistsError, AmbiguousError, ConflictError, ConnectError, ForbiddenError, ProvisionError
+from ._kinds import Kind, Object, Ref, ref_of
+from ._plan import Live, Outcome, Plan, Write, predicted, view
+
+# from this many objects of one kind and namespace on, one LIST is cheaper than single GETs
+_LIST_FROM = 3
+
+# how often a plan may be overtaken by other writers before we give up
+_ROUNDS = 6
+
+
+class Snapshot(dict[Ref, "Object | None"]):
+    """Live objects by address; a read that failed is reported to the item that needs it, when it looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: dict[Ref, ProvisionError] = {}
+
+    def __missing__(self, ref: Ref) -> Object | None:
+        raise self.errors[ref]
+
+
+def read(api: Api, refs: Iterable[Ref], workers: int) -> Snapshot:
+    """Read many objects with few requests.
+
+    Raises:
+        ConnectError: the server cannot be reached; there is no use in trying the others one by one.
+    """
+    groups: dict[tuple[Kind, str], list[Ref]] = defaultdict(list)
+    for ref in dict.fromkeys(refs):
+        groups[ref.kind, ref.namespace].append(ref)
+    snapshot = Snapshot()
+    with _pool(workers) as pool:
+        listed = {key: pool.submit(_list, api, *key) for key, wanted in groups.items() if len(wanted) >= _LIST_FROM}
+        single: list[Ref] = []
+        for key, wanted in groups.items():
+            found = listed[key].result() if key in listed else None
+            if found is None:
+                single += wanted
+            else:
+                snapshot.update({ref: found.get(ref) for ref in wanted})
+        for ref, answer in zip(single, pool.map(lambda ref: _get(api, ref), single), strict=True):
+            if isinstance(answer, ProvisionError):
+                snapshot.errors[ref] = answer
+            else:
+                snapshot[ref] = answer
+    return snapshot
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """A thread pool that forgets what it has not begun when the first thread fails."""
+    pool = ThreadPoolExecutor(max_workers=workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _list(api: Api, kind: Kind, namespace: str) -> dict[Ref, Object] | None:
+    """All objects of the group, or None when the caller may not list."""
+    try:
+        return {ref_of(obj, kind): obj for obj in api.list_all(kind, namespace)}
+    except ForbiddenError:
+        return None
+
+
+def _get(api: Api, ref: Ref) -> Object | ProvisionError | None:
+    try:
+        return api.get(ref)
+    except ConnectError:
+        raise
+    except ProvisionError as error:
+        return error
+
+
+def converge(
+    api: Api,
+    outcome: Outcome,
+    refs: Sequence[Ref],
+    live: Live,
+    plan: Callable[[Live], Plan],
+    *,
+    check_mode: bool,
+) -> dict[Ref, Object | None]:
+    """Plan and, unless in check mode, act until nothing is left to do; fills the outcome and returns the state after.
+
+    Raises:
+        ProvisionError: a write failed; the outcome holds what was done before.
+    """
+    state: dict[Ref, Object | None] = {ref: live[ref] for ref in refs}
+    before = dict(state)
+    doubtful: Write | None = None
+    for remaining in reversed(range(_ROUNDS)):
+        todo = plan(state)
+        _settle(outcome, doubtful, todo)
+        doubtful = None
+        outcome.warnings = list(todo.notes)
+        if check_mode:
+            _record(outcome, todo.writes)
+            state = predicted(state, todo.writes)
+            break
+        try:
+            for write in todo.writes:
+                doubtful = write
+                state[write.ref] = _act(api, write)
+                _record(outcome, [write])
+            break
+        except (AlreadyExistsError, ConflictError, AmbiguousError) as error:
+            if not remaining:
+                raise
+            if not isinstance(error, AmbiguousError):
+                doubtful = None
+            state = {ref: api.get(ref) for ref in refs}
+    written = [ref for ref in refs if state[ref] is not before[ref]]
+    outcome.before, outcome.after = _views(before, written), _views(state, written)
+    return state
+
+
+def _settle(outcome: Outcome, doubtful: Write | None, todo: Plan) -> None:
+    """A write whose answer was lost happened if it is not wanted any more."""
+    if doubtful and all((write.verb, write.ref) != (doubtful.verb, doubtful.ref) for write in todo.writes):
+        _record(outcome, [doubtful])
+
+
+def _record(outcome: Outcome, writes: Sequence[Write]) -> None:
+    if writes and not outcome.actions:
+        outcome.reason = writes[0].reason
+    outcome.actions += [write.as_action() for write in writes]
+    outcome.changed = bool(outcome.actions)
+
+
+def _act(api: Api, write: Write) -> Object | None:
+    if write.verb == "delete":
+        api.delete(write.ref, uid=write.uid)
+        return None
+    verbs = {"create": api.create, "update": api.update, "patch": api.patch}
+    return verbs[write.verb](write.ref, write.body or {})
+
+
+def _views(state: Live, refs: Sequence[Ref]) -> list[Object]:
+    return [shown for ref in refs if (shown := view(state[ref]))]

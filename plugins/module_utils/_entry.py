@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The edge: where a use case meets Ansible, as a shipped module or inside the controller.
+
+Both ways check options with the same validator and go through C(perform), so their results are the same.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
+
+from ._errors import InputError, ProvisionError
+from ._redact import Secrets
+
+# _auth names what is missing before anything is written as YAML
+with suppress(ImportError):
+    import yaml
+
+# the result keys that hold secrets on purpose; the action plugin censors the whole result when one is there
+SECRET_KEYS = frozenset({"token", "auth"})
+
+_MASKED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+
+class Run(Protocol):
+    """A use case: validated parameters in, result out; raises ProvisionError."""
+
+    def __call__(self, params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
+        """Do it."""
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """What a module file and its action plugin share.
+
+    Attributes:
+        argument_spec: Ansible's argument spec.
+        run: the use case.
+        constraints: C(mutually_exclusive), C(required_one_of) ... as AnsibleModule takes them.
+    """
+
+    argument_spec: dict[str, dict[str, Any]]
+    run: Run
+    constraints: dict[str, Any] = field(default_factory=dict)
+
+
+def run_module(use_case: UseCase) -> NoReturn:
+    """The whole of a module's C(main())."""
+    module = SafeModule(argument_spec=use_case.argument_spec, supports_check_mode=True, **use_case.constraints)
+    result = perform(
+        use_case,
+        module.params,
+        check_mode=module.check_mode,
+        diff=module._diff,
+        no_log_values=module.no_log_values,
+    )
+    module.leave(result)
+
+
+def run_here(use_case: UseCase, args: Mapping[str, Any], *, check_mode: bool, diff: bool) -> dict[str, Any]:
+    """The same without a module process: check the options as AnsibleModule does, then perform."""
+    checked = ArgumentSpecValidator(use_case.argument_spec, **use_case.constraints).validate(packed(args))
+    params, no_log_values = checked.validated_parameters, checked._no_log_values
+    if checked.error_messages:
+        return _invalid(use_case.argument_spec, checked, params, no_log_values)
+    return perform(use_case, params, check_mode=check_mode, diff=diff, no_log_values=no_log_values)
+
+
+def packed(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a kubeconfig mapping as one string: Ansible then masks it as a whole, not every word in it."""
+    kubeconfig = args.get("kubeconfig")
+    return {**args, "kubeconfig": json.dumps(kubeconfig)} if isinstance(kubeconfig, Mapping) else dict(args)
+
+
+def perform(
+    use_case: UseCase,
+    params: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    diff: bool,
+    no_log_values: Iterable[str],
+) -> dict[str, Any]:
+    """Run a use case and return a result in which nothing secret is left but what was asked for.
+
+    Never raises: ansible-core prints the text of an exception that reaches it, whatever C(no_log) says.
+    """
+    secrets = _known_secrets(params, no_log_values)
+    try:
+        result = use_case.run(params, check_mode=check_mode, secrets=secrets)
+    except ProvisionError as error:
+        result = error.as_result()
+    except Exception as error:  # noqa: BLE001 - the last line of defence: see the docstring
+        result = _unexpected(error).as_result()
+    changes = result.pop("diff", None)
+    if diff and changes is not None:
+        result["diff"] = _as_yaml(changes)
+    result["invocation"] = {"module_args": invocation(use_case.argument_spec, params)}
+    return _scrubbed(result, secrets)
+
+
+class SafeModule(AnsibleModule):
+    """An AnsibleModule that says nothing of its own: no parameter values in syslog, no exception objects in results."""
+
+    def _log_invocation(self) -> None:
+        """AnsibleModule would log all values, also those of a kubeconfig given as a mapping."""
+        given = sorted(name for name, value in self.params.items() if value is not None and not name.startswith("_"))
+        self.log(f"Invoked with the options {', '.join(given)}")
+
+    def fail_json(self, msg: str, **_dropped: Any) -> NoReturn:
+        """Called by AnsibleModule for options that do not fit its spec; everything else comes through C(leave)."""
+        checked = getattr(self, "validation_result", None)
+        if checked is None or not checked.error_messages:
+            self.leave(InputError(Secrets(self.no_log_values).scrub(str(msg))).as_result())
+        self.leave(_invalid(self.argument_spec, checked, self.params, self.no_log_values))
+
+    def leave(self, result: dict[str, Any]) -> NoReturn:
+        """Hand the result to Ansible; a failure is said in the result, not by the exit code."""
+        for text in result.pop("warnings", []):
+            self.warn(text)
+        # a path that came in as kubeconfig is no secret: masking it would hide the most useful word of many messages
+        self.no_log_values -= {value for value in self.no_log_values if _is_kubeconfig_path(self.params, value)}
+        self.exit_json(**result)
+        raise AssertionError("exit_json came back")
+
+
+def invocation(spec: Mapping[str, dict[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they may be shown: known ones only, secret ones masked."""
+    return {name: _shown(name, rule, params.get(name)) for name, rule in spec.items()}
+
+
+def carries_secret(result: Mapping[str, Any]) -> bool:
+    """Whether a result, or one of its outcomes, holds a token."""
+    entries = [result, *(result.get("outcomes") or [])]
+    return any(SECRET_KEYS & entry.keys() for entry in entries)
+
+
+def _shown(name: str, rule: Mapping[str, Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if rule.get("no_log") and not (name == "kubeconfig" and _is_path(value)):
+        return _MASKED
+    options = rule.get("options")
+    if options and isinstance(value, list):
+        return [invocation(options, item) if isinstance(item, Mapping) else _MASKED for item in value]
+    if options:
+        return invocation(options, value) if isinstance(value, Mapping) else _MASKED
+    return value
+
+
+def _is_path(kubeconfig: object) -> bool:
+    return isinstance(kubeconfig, str) and not kubeconfig.lstrip().startswith("{")
+
+
+def _is_kubeconfig_path(params: Mapping[str, Any], value: str) -> bool:
+    return value == params.get("kubeconfig") and _is_path(value)
+
+
+def _known_secrets(params: Mapping[str, Any], no_log_values: Iterable[str]) -> Secrets:
+    secrets = Secrets(str(value) for value in no_log_values if not _is_kubeconfig_path(params, str(value)))
+    for text in _credentials(params.get("kubeconfig")):
+        secrets.add(text)
+    return secrets
+
+
+_CREDENTIAL_KEYS = frozenset(
+    {"token", "password", "client-key-data", "id-token", "refresh-token", "access-token", "client-secret"}
+)
+
+
+def _credentials(kubeconfig: Any) -> Iterator[str]:
+    """The secret leaves of a kubeconfig given as content."""
+    if isinstance(kubeconfig, str) and not _is_path(kubeconfig):
+        try:
+            kubeconfig = json.loads(kubeconfig)
+        except ValueError:
+            yield kubeconfig
+    if isinstance(kubeconfig, Mapping):
+        for key, value in kubeconfig.items():
+            if key in _CREDENTIAL_KEYS and isinstance(value, str):
+                yield value
+            yield from _credentials(value) if not isinstance(value, str) else ()
+    elif isinstance(kubeconfig, list):
+        for value in kubeconfig:
+            yield from _credentials(value) if not isinstance(value, str) else ()
+
+
+def _invalid(
+    spec: Mapping[str, dict[str, Any]],
+    checked: ValidationResult,
+    params: Mapping[str, Any],
+    no_log_values: Iterable[str],
+) -> dict[str, Any]:
+    secrets = _known_secrets(params, no_log_values)
+    message = " ".join(checked.error_messages[0].split())
+    if checked.unsupported_parameters:
+        message = f"unsupported option: {message}"
+    result = InputError(message).as_result()
+    result["invocation"] = {"module_args": invocation(spec, params)}
+    return _scrubbed(result, secrets)
+
+
+def _unexpected(error: Exception) -> ProvisionError:
+    """A fault of ours: where it happened, not what it said (the text of an exception may quote anything)."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((frame for frame in reversed(frames) if "tokenwright" in frame.filename), frames[-1])
+    place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+    return ProvisionError(
+        f"unexpected {type(error).__name__} at {place}",
+        code="internal",
+        hint="please report this with the task that led to it",
+    )
+
+
+def _as_yaml(changes: Any) -> Any:
+    if isinstance(changes, list):
+        return [_as_yaml(change) for change in changes]
+    return {key: value if isinstance(value, str) else _dump(value) for key, value in changes.items()}
+
+
+def _dump(value: Any) -> str:
+    if not value:
+        return ""
+    documents = value if isinstance(value, list) else [value]
+    return str(yaml.safe_dump_all(documents, sort_keys=True, default_flow_style=False))
+
+
+def _scrubbed(result: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
+    clean: dict[str, Any] = {}
+    for key, value in result.items():
+        if key == "outcomes":
+            clean[key] = [_scrubbed(entry, secrets) for entry in value]
+        else:
+            clean[key] = value if key in SECRET_KEYS else secrets.scrub_value(value)
+    return clean

@@ -1,0 +1,320 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private files, written so that a reader finds the old content or the new one and nobody else finds either.
+
+A temporary file in the same directory is private from its first byte and renamed over the destination only when it is
+complete and on disk. Ansible's own atomic_move passes through 0644 for new files, and a plain open truncates what is
+there.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import grp
+import json
+import os
+import pwd
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from ._errors import FileError
+
+_LOCK_TIMEOUT = 60.0
+_LOCK_POLL = 0.05
+_LEFTOVER_AGE = 60.0
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """Who may read a file.
+
+    Attributes:
+        mode: permission bits.
+        owner: user name or number; None: whoever runs the task, or the present owner.
+        group: group name or number; None: likewise.
+    """
+
+    mode: int
+    owner: str | None = None
+    group: str | None = None
+
+    @property
+    def uid(self) -> int:
+        """Numeric owner; -1: leave."""
+        return _number(self.owner, lambda name: pwd.getpwnam(name).pw_uid, "owner")
+
+    @property
+    def gid(self) -> int:
+        """Numeric group; -1: leave."""
+        return _number(self.group, lambda name: grp.getgrnam(name).gr_gid, "group")
+
+    def fit(self, path: str) -> bool:
+        """Whether the file has them."""
+        found = os.stat(path)
+        return (
+            stat.S_IMODE(found.st_mode) == self.mode
+            and self.uid in (-1, found.st_uid)
+            and self.gid in (-1, found.st_gid)
+        )
+
+
+def _number(name: str | None, look_up: Any, option: str) -> int:
+    if name is None:
+        return -1
+    if name.isdecimal():
+        return int(name)
+    try:
+        return int(look_up(name))
+    except KeyError:
+        raise FileError(f"{option}: {name} does not exist here", code="unknown_owner", hint="create it first") from None
+
+
+def read_private(path: str, *, limit: int = 4 * 1024 * 1024) -> str | None:
+    """The content, or None when there is no file.
+
+    Raises:
+        FileError: it is a symbolic link, no regular file, not text, too large or not readable.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _file_error("read", path, error) from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise FileError(f"{path} is not a regular file", code="not_a_file", hint="choose another path")
+        with os.fdopen(fd, "rb", closefd=False) as stream:
+            data = stream.read(limit + 1)
+    finally:
+        os.close(fd)
+    if len(data) > limit:
+        raise FileError(f"{path} is larger than {limit} bytes", code="too_large", hint="choose another path")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise FileError(
+            f"{path} is not a text file", code="not_text", hint="choose another path, or remove the file"
+        ) from None
+
+
+class PrivateFile:
+    """A file about to be replaced: what can fail without content fails on entry, before a token is minted."""
+
+    def __init__(self, path: str, permissions: Permissions) -> None:
+        self.path = path
+        self._permissions = permissions
+        self._directory, self._name = os.path.split(os.path.abspath(path))
+        self._temporary = f".{self._name}.{secrets.token_hex(8)}.tmp"
+        self._directory_fd = self._fd = -1
+        self._committed = False
+
+    def __enter__(self) -> PrivateFile:
+        check_directory(self._directory, self.path)
+        try:
+            self._directory_fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._sweep()
+            self._open_temporary()
+        except OSError as error:
+            self._close()
+            raise _file_error("write", self.path, error) from None
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def commit(self, content: str) -> None:
+        """Replace the destination by this content."""
+        data = content.encode()
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+            os.fsync(self._fd)
+            os.rename(self._temporary, self._name, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
+            self._committed = True
+            os.fsync(self._directory_fd)
+        except OSError as error:
+            raise _file_error("write", self.path, error) from None
+
+    def _open_temporary(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(self._temporary, flags, 0o600, dir_fd=self._directory_fd)
+        uid, gid = self._ownership()
+        if (uid, gid) != (-1, -1):
+            os.fchown(self._fd, uid, gid)
+        # after the owner: chown drops bits, and the wider mode must not be seen under the old owner
+        os.fchmod(self._fd, self._permissions.mode)
+        self._copy_label()
+
+    def _ownership(self) -> tuple[int, int]:
+        """As asked for; else root keeps the owner of what is replaced."""
+        uid, gid = self._permissions.uid, self._permissions.gid
+        if os.geteuid() == 0 and -1 in (uid, gid):
+            with suppress(FileNotFoundError):
+                present = os.stat(self._name, dir_fd=self._directory_fd, follow_symlinks=False)
+                return (present.st_uid if uid == -1 else uid, present.st_gid if gid == -1 else gid)
+        return uid, gid
+
+    def _copy_label(self) -> None:
+        """A replaced file keeps its SELinux label; a new one gets the directory's by itself."""
+        with suppress(OSError):
+            os.setxattr(self._fd, "security.selinux", os.getxattr(self.path, "security.selinux"))
+
+    def _sweep(self) -> None:
+        """Remove what a killed run left: only our pattern, only when old enough not to be a run under way."""
+        pattern = re.compile(re.escape(f".{self._name}.") + r"[0-9a-f]{16}\.tmp")
+        for name in os.listdir(self._directory_fd):
+            if pattern.fullmatch(name):
+                with suppress(OSError):
+                    if time.time() - os.stat(name, dir_fd=self._directory_fd).st_mtime > _LEFTOVER_AGE:
+                        os.unlink(name, dir_fd=self._directory_fd)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            if not self._committed:
+                with suppress(OSError):
+                    os.unlink(self._temporary, dir_fd=self._directory_fd)
+        if self._directory_fd >= 0:
+            os.close(self._directory_fd)
+        self._fd = self._directory_fd = -1
+
+
+def set_permissions(path: str, permissions: Permissions) -> None:
+    """Give an existing file its owner, group and mode."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if (permissions.uid, permissions.gid) != (-1, -1):
+                os.fchown(fd, permissions.uid, permissions.gid)
+            os.fchmod(fd, permissions.mode)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise _file_error("set the mode of", path, error) from None
+
+
+def check_directory(directory: str, path: str) -> None:
+    """Refuse a directory in which others could put something else in the file's place.
+
+    Raises:
+        FileError: it is missing, no directory, or writable by everybody without the sticky bit.
+    """
+    try:
+        found = os.stat(directory)
+    except OSError as error:
+        raise _file_error("write", path, error) from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise FileError(
+            f"cannot write {path}: {directory} is not a directory", code="no_directory", hint="choose another path"
+        )
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise FileError(
+            f"cannot write {path}: everybody may write to {directory} and it has no sticky bit",
+            code="unsafe_directory",
+            hint="choose a private directory (mode 0700)",
+        )
+
+
+class Sidecar:
+    """The small private file beside a destination: its lock, and what is remembered about it.
+
+    It is written in place, because a lock is held on it; a torn record reads as none, and then the claims decide.
+    """
+
+    def __init__(self, path: str) -> None:
+        directory, name = os.path.split(os.path.abspath(path))
+        self._destination = path
+        self.path = os.path.join(directory, f".{name}.tokenwright")
+        self._fd = -1
+
+    def read(self) -> object:
+        """The record as stored, or None."""
+        text = read_private(self.path)
+        try:
+            return json.loads(text) if text else None
+        except ValueError:
+            return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock; waits for other plays.
+
+        Raises:
+            FileError: it cannot be had within a minute, or the file cannot be made.
+        """
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _file_error("write", self._destination, error) from None
+        try:
+            self._acquire()
+            yield
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Store the record; the lock must be held."""
+        data = json.dumps(record).encode()
+        try:
+            os.pwrite(self._fd, data, 0)
+            os.ftruncate(self._fd, len(data))
+            os.fsync(self._fd)
+        except OSError as error:
+            raise _file_error("write", self._destination, error) from None
+
+    def _acquire(self) -> None:
+        deadline = time.monotonic() + _LOCK_TIMEOUT
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise _file_error("lock", self._destination, error) from None
+            if time.monotonic() > deadline:
+                raise FileError(
+                    f"{self._destination} is locked by another run for over {int(_LOCK_TIMEOUT)} seconds",
+                    code="locked",
+                    hint="wait for that run to end",
+                )
+            time.sleep(_LOCK_POLL)
+
+
+_ERRNO_HINTS = {
+    errno.ENOENT: "create the directory first",
+    errno.EACCES: "run the task as a user who may write there, or choose another path",
+    errno.EPERM: "run the task as a user who may do that (only root may give files away)",
+    errno.EROFS: "choose a path on a writable file system",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of the quota",
+    errno.EISDIR: "give the path of a file",
+    errno.ELOOP: "it is a symbolic link: give the path it points to",
+    errno.ENOTDIR: "a part of the path is not a directory",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def _file_error(doing: str, path: str, error: OSError) -> FileError:
+    number = error.errno or 0
+    return FileError(
+        f"cannot {doing} {path}: {os.strerror(number)}",
+        code=errno.errorcode.get(number, "io_error").lower(),
+        hint=_ERRNO_HINTS.get(number, "see the file system's state"),
+    )

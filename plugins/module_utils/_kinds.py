@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds this collection handles and the address of an object: knowledge without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    """A kind with its place in the API."""
+
+    name: str
+    plural: str
+    group: str = ""
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """C(v1) or C(group/v1)."""
+        return f"{self.group}/v1" if self.group else "v1"
+
+    @property
+    def root(self) -> str:
+        """First part of its paths."""
+        return f"/apis/{self.group}/v1" if self.group else "/api/v1"
+
+
+NAMESPACE = Kind("Namespace", "namespaces", namespaced=False)
+SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts")
+SECRET = Kind("Secret", "secrets")
+ROLE = Kind("Role", "roles", RBAC_GROUP)
+CLUSTER_ROLE = Kind("ClusterRole", "clusterroles", RBAC_GROUP, namespaced=False)
+ROLE_BINDING = Kind("RoleBinding", "rolebindings", RBAC_GROUP)
+CLUSTER_ROLE_BINDING = Kind("ClusterRoleBinding", "clusterrolebindings", RBAC_GROUP, namespaced=False)
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """One object's address; C(namespace) is empty for cluster-scoped kinds."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    @property
+    def place(self) -> str:
+        """C(namespace/name) or C(name)."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.place}"
+
+
+def ref_of(obj: Object, kind: Kind) -> Ref:
+    """The address of an object from the server."""
+    return Ref(kind, str(obj["metadata"].get("namespace") or ""), str(obj["metadata"]["name"]))
+
+
+def uid_of(obj: Object | None) -> str:
+    """The uid of an object, empty when there is none."""
+    return str(((obj or {}).get("metadata") or {}).get("uid") or "")
+
+
+def skeleton(ref: Ref) -> Object:
+    """An object with nothing but its address."""
+    metadata = {"name": ref.name, **({"namespace": ref.namespace} if ref.namespace else {})}
+    return {"apiVersion": ref.kind.api_version, "kind": ref.kind.name, "metadata": metadata}

@@ -1,0 +1,271 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""RBAC rules and subjects: reading them from options, comparing them as the server understands them.
+
+Rules are equal when each side covers the other; order, duplicates and grouping mean nothing. Source: the semantics of
+the RBAC authorizer and of Kubernetes' own policy comparator (k8s.io/component-helpers, auth/rbac/validation).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import _names
+from ._errors import InputError
+from ._kinds import RBAC_GROUP, Object
+
+RULE_OPTIONS: dict[str, dict[str, Any]] = {
+    "verbs": {"type": "list", "elements": "str"},
+    "resources": {"type": "list", "elements": "str"},
+    "api_groups": {"type": "list", "elements": "str"},
+    "resource_names": {"type": "list", "elements": "str"},
+    "non_resource_urls": {"type": "list", "elements": "str"},
+}
+
+SUBJECT_OPTIONS: dict[str, dict[str, Any]] = {
+    "kind": {"type": "str", "choices": ["ServiceAccount", "User", "Group"]},
+    "name": {"type": "str"},
+    "namespace": {"type": "str"},
+}
+
+_VERB = re.compile(r"\*|[a-z][a-zA-Z-]*")
+_RESOURCE = re.compile(r"(\*|[a-z][a-z0-9-]*)(\.[a-z0-9*][a-z0-9.-]*)?(/(\*|[a-z][a-z0-9]*))?")
+_GROUP = re.compile(r"\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?|")
+
+
+@dataclass(frozen=True, order=True)
+class Permission:
+    """One atom of a rule: one verb on one resource of one group, with one name or any; or one verb on one URL.
+
+    Attributes:
+        verb: the verb or C(*).
+        group: API group or C(*); empty for the core group.
+        resource: resource, with its subresource after a slash, or C(*); empty for a URL.
+        name: object name; empty for any.
+        url: non-resource URL; empty for a resource.
+    """
+
+    verb: str
+    group: str = ""
+    resource: str = ""
+    name: str = ""
+    url: str = ""
+
+    def covers(self, other: Permission) -> bool:
+        """Whether whoever holds this holds the other."""
+        if self.verb not in ("*", other.verb):
+            return False
+        if self.url or other.url:
+            return _url_covers(self.url, other.url)
+        return (
+            self.group in ("*", other.group)
+            and _resource_covers(self.resource, other.resource)
+            and self.name in ("", other.name)
+        )
+
+
+def _url_covers(owner: str, other: str) -> bool:
+    if not owner or not other:
+        return False
+    return owner == other or (owner.endswith("*") and other.startswith(owner[:-1]))
+
+
+def _resource_covers(owner: str, other: str) -> bool:
+    if owner in ("*", other):
+        return True
+    _, slash, subresource = other.partition("/")
+    return bool(slash) and owner == f"*/{subresource}"
+
+
+def permissions(rules: Iterable[Mapping[str, Any]]) -> set[Permission]:
+    """The atoms of API rules."""
+    return {atom for rule in rules for atom in _atoms(rule)}
+
+
+def _atoms(rule: Mapping[str, Any]) -> Iterator[Permission]:
+    verbs = rule.get("verbs") or ()
+    for verb in verbs:
+        for url in rule.get("nonResourceURLs") or ():
+            yield Permission(verb=verb, url=url)
+        for group in rule.get("apiGroups") or ():
+            for resource in rule.get("resources") or ():
+                for name in rule.get("resourceNames") or ("",):
+                    yield Permission(verb=verb, group=group, resource=resource, name=name)
+
+
+def uncovered(owner: Iterable[Mapping[str, Any]], candidate: Iterable[Mapping[str, Any]]) -> list[Permission]:
+    """The atoms of the candidate rules that the owner rules do not give, sorted."""
+    held = permissions(owner)
+    return sorted(
+        atom for atom in permissions(candidate) if atom not in held and not any(one.covers(atom) for one in held)
+    )
+
+
+def as_rules(atoms: Iterable[Permission]) -> list[dict[str, list[str]]]:
+    """Atoms as short API rules: the verbs of one resource together."""
+    grouped: dict[Permission, list[str]] = {}
+    for atom in sorted(atoms):
+        grouped.setdefault(Permission("", atom.group, atom.resource, atom.name, atom.url), []).append(atom.verb)
+    return [_rule(key, verbs) for key, verbs in sorted(grouped.items())]
+
+
+def _rule(key: Permission, verbs: list[str]) -> dict[str, list[str]]:
+    if key.url:
+        return {"nonResourceURLs": [key.url], "verbs": verbs}
+    rule = {"apiGroups": [key.group], "resources": [key.resource], "verbs": verbs}
+    return {**rule, "resourceNames": [key.name]} if key.name else rule
+
+
+def rules_from_options(options: Sequence[Mapping[str, Any]], *, cluster_wide: bool) -> list[dict[str, list[str]]]:
+    """API rules from the C(rules) option; a rule whose resources name several groups becomes one rule for each.
+
+    Raises:
+        InputError: a rule grants nothing, or is written in a way the server refuses.
+    """
+    return [
+        rule
+        for index, given in enumerate(options)
+        for rule in _rules_of(given, f"rules[{index}]", cluster_wide=cluster_wide)
+    ]
+
+
+def _rules_of(given: Mapping[str, Any], option: str, *, cluster_wide: bool) -> list[dict[str, list[str]]]:
+    verbs = _checked(given.get("verbs"), _VERB, f"{option}.verbs", "a verb (get, list, create ... or *)")
+    resources, urls = given.get("resources"), given.get("non_resource_urls")
+    if urls and resources:
+        raise InputError(f"{option}: resources and non_resource_urls exclude each other", "write two rules")
+    if urls:
+        return [_url_rule(urls, verbs, option, cluster_wide=cluster_wide)]
+    resources = _checked(resources, _RESOURCE, f"{option}.resources", "a resource (pods, pods/log, deployments.apps)")
+    names = {"resourceNames": list(given["resource_names"])} if given.get("resource_names") else {}
+    return [
+        {"apiGroups": groups, "resources": of_group, "verbs": verbs, **names}
+        for groups, of_group in _by_group(resources, given.get("api_groups"), option)
+    ]
+
+
+def _url_rule(urls: Sequence[str], verbs: list[str], option: str, *, cluster_wide: bool) -> dict[str, list[str]]:
+    if not cluster_wide:
+        raise InputError(f"{option}: non_resource_urls belong to no namespace", "use them with cluster_wide: true")
+    for url in urls:
+        if not url.startswith("/") and url != "*":
+            raise InputError(
+                f"{option}.non_resource_urls: {url!r} is not a path", "write it like /healthz or /metrics/*"
+            )
+    return {"nonResourceURLs": list(urls), "verbs": verbs}
+
+
+def _checked(values: Sequence[str] | None, form: re.Pattern[str], option: str, expected: str) -> list[str]:
+    if not values:
+        raise InputError(f"{option} is empty: the rule would grant nothing", f"name at least {expected}")
+    for value in values:
+        if not form.fullmatch(value):
+            raise InputError(f"{option}: {value!r} is not {expected}", "use the plural, lower-case name of the API")
+    return list(values)
+
+
+def _by_group(
+    resources: Sequence[str], api_groups: Sequence[str] | None, option: str
+) -> list[tuple[list[str], list[str]]]:
+    """Resources with the API groups they belong to, in the order given."""
+    if api_groups is not None:
+        _check_groups(resources, api_groups, option)
+        return [(list(api_groups), list(resources))]
+    grouped: dict[str, list[str]] = {}
+    for resource in resources:
+        plain, group = _split_group(resource)
+        grouped.setdefault(group, []).append(plain)
+    return [([group], of_group) for group, of_group in grouped.items()]
+
+
+def _check_groups(resources: Sequence[str], api_groups: Sequence[str], option: str) -> None:
+    if not api_groups:
+        raise InputError(
+            f"{option}.api_groups is empty: the rule would grant nothing",
+            'leave it out, or write [""] for the core group',
+        )
+    for group in api_groups:
+        if "/" in group:
+            raise InputError(
+                f"{option}.api_groups: {group!r} names a version", f"write the group alone: {group.partition('/')[0]}"
+            )
+        if not _GROUP.fullmatch(group):
+            raise InputError(
+                f"{option}.api_groups: {group!r} is not an API group", 'write it like apps, or "" for the core group'
+            )
+    for resource in resources:
+        if "." in resource:
+            raise InputError(
+                f"{option}.resources: {resource!r} names its API group although api_groups is given", "use one of both"
+            )
+
+
+def _split_group(resource: str) -> tuple[str, str]:
+    """C(deployments.apps/scale) as (C(deployments/scale), C(apps))."""
+    head, slash, subresource = resource.partition("/")
+    plural, _, group = head.partition(".")
+    return f"{plural}{slash}{subresource}", group
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """A subject, with everything the server would default filled in."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def from_api(cls, subject: Mapping[str, Any], binding_namespace: str) -> Subject:
+        """A subject of a live binding; a ServiceAccount without namespace is one of the binding's."""
+        kind = str(subject.get("kind"))
+        namespace = str(subject.get("namespace") or binding_namespace) if kind == "ServiceAccount" else ""
+        return cls(kind, namespace, str(subject.get("name")))
+
+    def to_api(self) -> Object:
+        """As the API spells it."""
+        if self.kind == "ServiceAccount":
+            return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
+        return {"apiGroup": RBAC_GROUP, "kind": self.kind, "name": self.name}
+
+
+def subjects_from_options(
+    service_accounts: Sequence[str] | None, subjects: Sequence[Mapping[str, Any]] | None, binding_namespace: str
+) -> tuple[Subject, ...] | None:
+    """The declared subjects without duplicates, or None when neither option was given.
+
+    Raises:
+        InputError: a subject is incomplete.
+    """
+    if service_accounts is None and subjects is None:
+        return None
+    declared = []
+    for index, text in enumerate(service_accounts or ()):
+        namespace, name = _names.account_reference(text, f"service_accounts[{index}]", binding_namespace or None)
+        declared.append(Subject("ServiceAccount", namespace, name))
+    declared += [_subject(given, f"subjects[{index}]", binding_namespace) for index, given in enumerate(subjects or ())]
+    return tuple(dict.fromkeys(declared))
+
+
+def _subject(given: Mapping[str, Any], option: str, binding_namespace: str) -> Subject:
+    kind, name, namespace = given.get("kind"), given.get("name"), given.get("namespace")
+    if not kind or not name:
+        raise InputError(f"{option}: kind and name are needed", "write {kind: Group, name: developers}")
+    if kind != "ServiceAccount":
+        if namespace:
+            raise InputError(f"{option}: a {kind} has no namespace", "leave namespace out")
+        return Subject(kind, "", name)
+    if not namespace and not binding_namespace:
+        raise InputError(
+            f"{option}: ServiceAccount {name} needs its namespace in a cluster-wide grant", "add namespace"
+        )
+    return Subject(
+        kind,
+        _names.namespace(namespace or binding_namespace, f"{option}.namespace"),
+        _names.object_name(name, f"{option}.name"),
+    )

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a task's code runs.
+
+A module process costs about half a second before it does anything; the same use case inside the controller costs
+milliseconds. So it runs here when that is the same thing, and the module is shipped when it is not: another
+connection than local, become, async, an environment for the task, or another interpreter than the controller's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._entry import UseCase, carries_secret, packed, run_here
+
+
+class SaAction(ActionBase):
+    """Base of all action plugins of this collection; a subclass names its use case."""
+
+    USE_CASE: UseCase
+    TRANSFERS_FILES = False
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task here or ship it; censor the result if it carries a token."""
+        task_vars = task_vars or {}
+        super().run(tmp, task_vars)
+        args = _plain(self._task.args)
+        if args.get("return_token") and self._task.async_val:
+            raise AnsibleActionFail(
+                "return_token cannot be used with async: the job's file would hold the token in clear text"
+            )
+        result = self._run_here(args) if self._is_here(task_vars) else self._ship(args, task_vars)
+        if carries_secret(result):
+            result["_ansible_no_log"] = True
+        return result
+
+    def _run_here(self, args: dict[str, Any]) -> dict[str, Any]:
+        return run_here(self.USE_CASE, args, check_mode=self._task.check_mode, diff=self._task.diff)
+
+    def _ship(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(
+            module_args=packed(args), task_vars=task_vars, wrap_async=self._task.async_val
+        )
+        return result
+
+    def _is_here(self, task_vars: Mapping[str, Any]) -> bool:
+        return (
+            self._connection.transport in ("local", "ansible.builtin.local")
+            and not self._play_context.become
+            and not self._task.async_val
+            and not any(self._task.environment or [])
+            and self._interpreter(task_vars) == sys.executable
+        )
+
+    def _interpreter(self, task_vars: Mapping[str, Any]) -> str | None:
+        """The Python a shipped module would run under; None when it would have to be discovered."""
+        delegated = self._task.delegate_to
+        hostvars = task_vars.get("ansible_delegated_vars", {}).get(delegated, {}) if delegated else task_vars
+        chosen = hostvars.get("ansible_python_interpreter")
+        return str(self._templar.template(chosen)) if chosen else None
+
+
+def _plain(value: Any) -> Any:
+    """Plain Python values: templated and vaulted ones come as types of their own."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
