@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every test may use: a real cluster, a namespace of its own, tasks and playbooks run for real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import yaml
+from cluster.controlplane import Cluster
+
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _binding, _service_account, _token
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
+
+ROOT = Path(__file__).resolve().parent.parent
+COLLECTIONS = ROOT / ".cache" / "collections"
+
+USE_CASES = {
+    "k8s_sa": _service_account.USE_CASE,
+    "k8s_sa_binding": _binding.USE_CASE,
+    "k8s_sa_token": _token.USE_CASE,
+}
+
+_WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+
+Task: TypeAlias = Callable[..., dict[str, Any]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --slow-too."""
+    parser.addoption("--slow-too", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes unless asked for."""
+    if not config.getoption("--slow-too"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: make test-all"))
+
+
+@pytest.fixture(autouse=True)
+def _no_cluster_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests must not reach a cluster that happens to be configured where they run."""
+    for name in list(os.environ):
+        if name == "KUBECONFIG" or name.startswith("K8S_AUTH_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane for the whole session."""
+    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """The name of a fresh namespace."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def run_task(cluster: Cluster) -> Task:
+    """Run one task as the action plugin would in the controller: C(run_task("k8s_sa", check_mode=False, **options))."""
+
+    def run(module: str, *, check_mode: bool = False, diff: bool = True, **options: Any) -> dict[str, Any]:
+        args = {"kubeconfig": str(cluster.kubeconfig), **options}
+        return run_here(USE_CASES[module], args, check_mode=check_mode, diff=diff)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Play:
+    """A finished ansible-playbook."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+    @property
+    def changed(self) -> int:
+        """The changed= of the only host's recap."""
+        return int(self.stdout.rpartition("changed=")[2].split()[0])
+
+
+@pytest.fixture
+def run_playbook(tmp_path: Path, cluster: Cluster) -> Callable[..., Play]:
+    """Run a play (tasks as data, YAML text or a path) with the real ansible-playbook, connected to the cluster."""
+
+    def run(
+        play: Sequence[Mapping[str, Any]] | str | Path,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        check: bool = False,
+    ) -> Play:
+        path = str(play)
+        if not isinstance(play, Path) and ("\n" in path or not isinstance(play, str)):
+            text = play if isinstance(play, str) else yaml.safe_dump(list(play), sort_keys=False)
+            (tmp_path / "play.yml").write_text(text)
+            path = str(tmp_path / "play.yml")
+        command = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            path,
+            *args,
+            *(["--check"] if check else []),
+        ]
+        done = subprocess.run(
+            command,
+            env=_environment(cluster, env),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Play(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def _environment(cluster: Cluster, extra: Mapping[str, str] | None) -> dict[str, str]:
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+        "ANSIBLE_NOCOLOR": "1",
+        "K8S_AUTH_KUBECONFIG": str(cluster.kubeconfig),
+        **(extra or {}),
+    }
+
+
+@pytest.fixture
+def writes(cluster: Cluster) -> Callable[[int], list[str]]:
+    """What this collection wrote since an audit mark, as C("verb resource namespace/name")."""
+
+    def since(mark: int) -> list[str]:
+        return [
+            _said(event)
+            for event in cluster.audit_events(mark)
+            if event.get("userAgent") == "tokenwright" and event["verb"] in _WRITES
+        ]
+
+    return since
+
+
+def _said(event: Mapping[str, Any]) -> str:
+    about = event["objectRef"]
+    resource = "/".join(part for part in (about["resource"], about.get("subresource")) if part)
+    return f"{event['verb']} {resource} {about.get('namespace', '')}/{about.get('name', '')}"

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same task in the controller and as a shipped module gives the same result, byte for byte, without secrets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cluster.controlplane import Cluster
+from conftest import Play, Task
+
+Run = Callable[..., Play]
+
+LOCALHOST = {"hosts": "localhost", "gather_facts": False}
+NS = {"namespace": "{{ ns }}"}
+FROM_FILE = "{{ lookup('file', admin) | from_yaml }}"
+
+# one play, run once per way; {where} makes the difference
+TASKS: list[dict[str, Any]] = [
+    {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "labels": {"a": 1, "b": True}}},
+    {
+        "tokenwright.kubernetes.k8s_sa": {
+            **NS,
+            "accounts": [{"name": "app"}, {"name": "b"}, {"name": "C"}],
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa": {
+            **NS,
+            "accounts": [{"name": "app"}, {"name": "x", "namespace": "no"}],
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "expires_at": "soon"}},
+    {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "no_such_option": 1}},
+    {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "workers": "many"}},
+    {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "validate_certs": False}},
+    {
+        "tokenwright.kubernetes.k8s_sa_binding": {
+            "name": "grant",
+            **NS,
+            "rules": [{"verbs": ["get"], "resources": ["pods"]}],
+            "service_accounts": ["app"],
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa_token": {
+            "name": "app",
+            **NS,
+            "dest": "{{ dir }}/token",
+            "return_token": True,
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa": {
+            "name": "app",
+            **NS,
+            "kubeconfig": "{{ lookup('file', admin) | from_yaml }}",
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "kubeconfig": "/no/such/file"}},
+]
+
+# another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
+SHIPPED = str(Path(sys.executable).parent / ".." / "bin" / Path(sys.executable).name)
+
+
+def whole_play(namespace: str, directory: Path, admin: Path, results: Path) -> str:
+    tasks: list[dict[str, Any]] = []
+    for number, task in enumerate(TASKS):
+        tasks.append({**task, "register": f"r{number}", "ignore_errors": True})
+    names = ", ".join(f"r{number}" for number in range(len(TASKS)))
+    dump = {"dest": str(results), "mode": "0600", "content": "{{ [" + names + "] | to_json }}"}
+    tasks.append({"ansible.builtin.copy": dump, "no_log": True, "diff": False, "check_mode": False})
+    hosts = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"ns": namespace, "dir": str(directory), "admin": str(admin)},
+    }
+    return yaml.safe_dump([{**hosts, "tasks": tasks}], sort_keys=False)
+
+
+def without_noise(result: Any) -> Any:
+    """The core adds a note about tracebacks to failures, in its own way for each kind of task."""
+    return {key: value for key, value in result.items() if key not in ("exception", "ansible_facts")}
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_both_ways_give_the_same(
+    cluster: Cluster, namespace: str, run_task: Task, run_playbook: Run, tmp_path: Path, check: bool
+) -> None:
+    run_task(
+        "k8s_sa", accounts=[{"name": "app", "labels": {"a": "1", "b": "true"}}, {"name": "b"}], namespace=namespace
+    )
+    run_task("k8s_sa_token", name="app", namespace=namespace, dest=str(tmp_path / "token"))
+    run_task(
+        "k8s_sa_binding",
+        name="grant",
+        namespace=namespace,
+        rules=[{"verbs": ["get"], "resources": ["pods"]}],
+        service_accounts=["app"],
+    )
+    token = (tmp_path / "token").read_text()
+    results = {}
+    for way, extra in {"here": [], "shipped": ["-e", f"ansible_python_interpreter={SHIPPED}"]}.items():
+        place = tmp_path / f"{way}.json"
+        done = run_playbook(
+            whole_play(namespace, tmp_path, cluster.kubeconfig, place), "-vvv", "--diff", *extra, check=check
+        )
+        assert done.rc == 0, done.stdout + done.stderr
+        shipped = done.stdout.count("AnsiballZ_k8s_sa")
+        assert bool(shipped) is (way == "shipped"), "each way really is that way"
+        assert token not in done.stdout + done.stderr
+        assert "client-key-data" not in done.stdout + done.stderr
+        results[way] = [without_noise(result) for result in json.loads(place.read_text())]
+    for here, shipped_result in zip(results["here"], results["shipped"], strict=True):
+        assert json.dumps(here, sort_keys=True) == json.dumps(shipped_result, sort_keys=True)
+    assert results["here"][8].get("token") == (None if check else token)
+    assert [bool(result.get("failed")) for result in results["here"]] == [
+        False, True, not check, True, True, True, False, False, False, False, True,
+    ]  # fmt: skip
+
+
+FORCED: list[dict[str, Any]] = [
+    {"environment": {"LC_ALL": "C"}},
+    {"async": 60, "poll": 1},
+    {"become": True, "become_method": "ansible.builtin.su"},
+    {"vars": {"ansible_python_interpreter": SHIPPED}},
+]
+
+
+@pytest.mark.parametrize("keywords", FORCED, ids=lambda keywords: next(iter(keywords)))
+def test_what_makes_it_another_process_ships_the_module(
+    namespace: str, run_playbook: Run, keywords: dict[str, Any]
+) -> None:
+    task = {"tokenwright.kubernetes.k8s_sa": {"name": "app", "namespace": namespace}, **keywords}
+    done = run_playbook([{**LOCALHOST, "tasks": [task]}], "-vvv")
+    assert done.rc == 0, done.stdout
+    assert "AnsiballZ_k8s_sa" in done.stdout
+
+
+def test_a_token_is_not_returned_to_an_async_job(namespace: str, run_playbook: Run) -> None:
+    options = {"name": "default", "namespace": namespace, "return_token": True}
+    task = {"tokenwright.kubernetes.k8s_sa_token": options, "async": 60, "poll": 1}
+    done = run_playbook([{**LOCALHOST, "tasks": [task]}])
+    assert done.rc != 0
+    assert "return_token cannot be used with async" in done.stdout + done.stderr
+
+
+def test_delegation_to_localhost_runs_here(namespace: str, run_playbook: Run, tmp_path: Path) -> None:
+    (tmp_path / "inventory").write_text("far-away ansible_host=192.0.2.1\n")
+    task = {"tokenwright.kubernetes.k8s_sa": {"name": "app", "namespace": namespace}, "delegate_to": "localhost"}
+    done = run_playbook(
+        [{"hosts": "far-away", "gather_facts": False, "tasks": [task]}], "-vvv", "-i", str(tmp_path / "inventory")
+    )
+    assert done.rc == 0, done.stdout
+    assert "AnsiballZ" not in done.stdout
+
+
+def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run_playbook: Run, tmp_path: Path) -> None:
+    options = {"namespace": namespace, "kubeconfig": str(cluster.kubeconfig)}
+    tasks = [
+        {"tokenwright.kubernetes.k8s_sa": {"name": "app"}},
+        {"tokenwright.kubernetes.k8s_sa_token": {"name": "app", "dest": str(tmp_path / "t")}},
+        {"tokenwright.kubernetes.k8s_sa_binding": {"name": "g", "cluster_role": "view", "service_accounts": ["app"]}},
+    ]
+    defaults = {"group/tokenwright.kubernetes.k8s_sa": "{{ connection }}"}
+    play = [{**LOCALHOST, "vars": {"connection": options}, "module_defaults": defaults, "tasks": tasks}]
+    done = run_playbook(play, env={"K8S_AUTH_KUBECONFIG": "/no/such/file"})
+    assert done.rc == 0, done.stdout
+    assert done.changed == 3
