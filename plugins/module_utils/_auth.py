@@ -37,8 +37,14 @@ except ImportError as import_error:
     MISSING_LIBRARY = import_error.name or "kubernetes"
 
 
+def _first_given(*names: str) -> str:
+    """Ansible's env_fallback, for which an empty variable counts as not given (AWX injects empty ones)."""
+    value: str = env_fallback(*(name for name in names if os.environ.get(name)))
+    return value
+
+
 def _from_environment(*names: str) -> tuple[Any, list[str]]:
-    return (env_fallback, [f"K8S_AUTH_{name}" for name in names])
+    return (_first_given, [f"K8S_AUTH_{name}" for name in names])
 
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {

@@ -67,7 +67,7 @@ def parse(
     options: Mapping[str, dict[str, Any]],
     list_name: str,
     desire: Callable[[Mapping[str, Any]], Desired],
-    identity: Callable[[Desired], str],
+    identity: Callable[[Desired], str] | None,
 ) -> Items[Desired]:
     """Merge and check all items before anything is sent.
 
@@ -76,7 +76,7 @@ def parse(
         options: the item options.
         list_name: the option that holds the list.
         desire: turns one merged item into desired state; raises InputError.
-        identity: what must be unique within the list.
+        identity: what must be unique within the list; None: nothing.
 
     Raises:
         InputError: an item cannot be right, or two items are the same.
@@ -95,7 +95,8 @@ def parse(
             mistakes.append((f"{list_name}[{index}]", error))
     if mistakes:
         raise _mistakes(mistakes)
-    _refuse_duplicates(list_name, [identity(item) for item in desired])
+    if identity:
+        _refuse_duplicates(list_name, [identity(item) for item in desired])
     return Items(tuple(desired), bulk=True)
 
 
@@ -137,6 +138,7 @@ def run_all(
         outcome = begin(item)
         if failed.is_set() and params["fail_fast"]:
             outcome.skipped = True
+            outcome.reason = "fail_fast"
             outcome.msg = f"{outcome.title} not tried (fail_fast)"
             return outcome
         try:

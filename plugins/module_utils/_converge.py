@@ -14,11 +14,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 from ._api import Api
 from ._errors import AlreadyExistsError, AmbiguousError, ConflictError, ConnectError, ForbiddenError, ProvisionError
 from ._kinds import Kind, Object, Ref, ref_of
 from ._plan import Live, Outcome, Plan, Write, predicted, view
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 # from this many objects of one kind and namespace on, one LIST is cheaper than single GETs
 _LIST_FROM = 3
@@ -44,20 +48,15 @@ def read(api: Api, refs: Iterable[Ref], workers: int) -> Snapshot:
     Raises:
         ConnectError: the server cannot be reached; there is no use in trying the others one by one.
     """
-    groups: dict[tuple[Kind, str], list[Ref]] = defaultdict(list)
-    for ref in dict.fromkeys(refs):
-        groups[ref.kind, ref.namespace].append(ref)
+    groups = _grouped(refs)
     snapshot = Snapshot()
-    with _pool(workers) as pool:
-        listed = {key: pool.submit(_list, api, *key) for key, wanted in groups.items() if len(wanted) >= _LIST_FROM}
-        single: list[Ref] = []
-        for key, wanted in groups.items():
-            found = listed[key].result() if key in listed else None
-            if found is None:
-                single += wanted
-            else:
-                snapshot.update({ref: found.get(ref) for ref in wanted})
-        for ref, answer in zip(single, pool.map(lambda ref: _get(api, ref), single), strict=True):
+    with _pool(workers) as each:
+        many = [group for group in groups if len(group) >= _LIST_FROM]
+        listed = dict(zip(many, each(lambda group: _list(api, group), many), strict=True))
+        for group, found in listed.items():
+            snapshot.update({ref: found.get(ref) for ref in group} if found is not None else {})
+        single = [ref for group in groups if listed.get(group) is None for ref in group]
+        for ref, answer in zip(single, each(lambda ref: _get(api, ref), single), strict=True):
             if isinstance(answer, ProvisionError):
                 snapshot.errors[ref] = answer
             else:
@@ -65,18 +64,27 @@ def read(api: Api, refs: Iterable[Ref], workers: int) -> Snapshot:
     return snapshot
 
 
+def _grouped(refs: Iterable[Ref]) -> list[tuple[Ref, ...]]:
+    """Without duplicates, those of one kind and namespace together."""
+    groups: dict[tuple[Kind, str], list[Ref]] = defaultdict(list)
+    for ref in dict.fromkeys(refs):
+        groups[ref.kind, ref.namespace].append(ref)
+    return [tuple(group) for group in groups.values()]
+
+
 @contextmanager
-def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """A thread pool that forgets what it has not begun when the first thread fails."""
+def _pool(workers: int) -> Iterator[Callable[[Callable[[Item], Answer], Sequence[Item]], Iterable[Answer]]]:
+    """A map over threads that forgets what it has not begun when the first one fails; one item needs no thread."""
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
-        yield pool
+        yield lambda work, items: pool.map(work, items) if len(items) > 1 else map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _list(api: Api, kind: Kind, namespace: str) -> dict[Ref, Object] | None:
-    """All objects of the group, or None when the caller may not list."""
+def _list(api: Api, group: Sequence[Ref]) -> dict[Ref, Object] | None:
+    """All objects of the group's kind and namespace, or None when the caller may not list."""
+    kind, namespace = group[0].kind, group[0].namespace
     try:
         return {ref_of(obj, kind): obj for obj in api.list_all(kind, namespace)}
     except ForbiddenError:

@@ -90,7 +90,14 @@ class ProvisionError(Exception):
 
     def as_result(self) -> dict[str, Any]:
         """The failed result of a task."""
-        return {"failed": True, "changed": False, "msg": str(self), "error": self.details()}
+        return {
+            "failed": True,
+            "changed": False,
+            "reason": self.code,
+            "msg": str(self),
+            "actions": [],
+            "error": self.details(),
+        }
 
 
 class InputError(ProvisionError):

@@ -23,7 +23,7 @@ from ._claims import Claims, read_claims, sha256
 from ._converge import Snapshot, read
 from ._durations import instant, rfc3339, seconds, share_or_seconds
 from ._entry import UseCase
-from ._errors import AmbiguousError, ApiError, ConflictError, FileError, InputError, ProvisionError
+from ._errors import AmbiguousError, ApiError, ConflictError, FileError, InputError, ProvisionError, Target
 from ._findings import Finding, RiskPolicy, transport_findings
 from ._kinds import SERVICE_ACCOUNT, Object, Ref, uid_of
 from ._lifetime import Record, Verdict, Wanted, expires_at, granted_seconds, is_cut, judge, renew_at
@@ -105,10 +105,10 @@ class DesiredToken:
         return found
 
     @property
-    def identity(self) -> str:
-        """What may be in a list once: this account in these places."""
-        places = ",".join(sink.path for sink in self.sinks)
-        return f"{self.account.place} {places}".strip()
+    def places(self) -> list[str]:
+        """What no other token of a list may use: a file as a whole, of a kubeconfig only the user entry."""
+        users = {sink.path: sink.user_name or self.account.place for sink in self.sinks if sink.type == "kubeconfig"}
+        return [f"{sink.path} (user {users[sink.path]})" if sink.path in users else sink.path for sink in self.sinks]
 
 
 def _audiences(given: Sequence[str] | None) -> tuple[str, ...]:
@@ -180,8 +180,8 @@ def _known(token: str, bearing: Sequence[Held], wanted: Wanted, claims: Claims |
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
     """The use case: see the module's documentation for parameters and result."""
     risks = RiskPolicy.from_params(params)
-    items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredToken.from_item, lambda desired: desired.identity)
-    _refuse_shared_files(items.desired)
+    items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredToken.from_item, identity=None)
+    _refuse_shared_places(items.desired)
     warnings = risks.judge(finding for item in items.desired for finding in item.findings)
     api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
     endpoint = api.connection.endpoint
@@ -195,18 +195,18 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
 
 
-def _refuse_shared_files(desired: Sequence[DesiredToken]) -> None:
-    """Two tokens in one file would replace each other on every run; a kubeconfig has room for many."""
-    places: dict[str, list[str]] = defaultdict(list)
+def _refuse_shared_places(desired: Sequence[DesiredToken]) -> None:
+    """Two tokens in one place would replace each other on every run."""
+    tenants: dict[str, list[str]] = defaultdict(list)
     for item in desired:
-        for sink in item.sinks:
-            if sink.type == "file":
-                places[sink.path].append(item.account.place)
-    for path, accounts in places.items():
+        for place in item.places:
+            tenants[place].append(item.account.place)
+    for place, accounts in tenants.items():
         if len(accounts) > 1:
             raise InputError(
-                f"{LIST}: {path} is the place of {len(accounts)} tokens ({', '.join(accounts)})",
-                "give each its own file",
+                f"{LIST}: {place} is the place of {len(accounts)} tokens ({', '.join(accounts)})",
+                "give each a place of its own",
+                code="duplicate",
             )
 
 
@@ -244,7 +244,7 @@ class _Keeper:
             raise ApiError(
                 f"cannot mint a token: {item.account} does not exist",
                 code="account_missing",
-                http_status=404,
+                target=Target("create", "serviceaccounts/token", "", item.account.namespace, item.account.name),
                 hint="create it first (k8s_sa), or correct name and namespace",
             )
         with ExitStack() as locks:

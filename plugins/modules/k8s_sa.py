@@ -239,7 +239,7 @@ reason:
       the word in RV(error.code) if the account failed.
     - If O(accounts) is given, it is V(changed), V(up_to_date) or V(failed), and each of the RV(outcomes) has a word of
       its own.
-  returned: always, except after an error in the options or the connection
+  returned: always
   type: str
   sample: automount_changed
 msg:
@@ -253,7 +253,7 @@ actions:
   description:
     - The writes in their order; in check mode those that would be made.
     - What was deleted because of O(prune) is found only here.
-  returned: always, except after an error in the options or the connection
+  returned: always
   type: list
   elements: dict
   contains:

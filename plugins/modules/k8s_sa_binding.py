@@ -367,7 +367,7 @@ reason:
       failed.
     - If O(bindings) is given, it is V(changed), V(up_to_date) or V(failed), and each of the RV(outcomes) has a word of
       its own.
-  returned: always, except after an error in the options or the connection
+  returned: always
   type: str
   sample: missing
 msg:
@@ -381,7 +381,7 @@ actions:
   description:
     - The writes in their order; in check mode those that would be made.
     - What was deleted because of O(prune) is found only here.
-  returned: always, except after an error in the options or the connection
+  returned: always
   type: list
   elements: dict
   contains:
@@ -570,8 +570,8 @@ retries:
   sample: 0
 """
 
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_module
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._binding import USE_CASE
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_module
 
 
 def main() -> None:

@@ -448,7 +448,7 @@ reason:
       It is V(up_to_date) if nothing was done and the word in RV(error.code) if the token failed.
     - If O(tokens) is given, it is V(changed), V(up_to_date) or V(failed), and each of the RV(outcomes) has a word of
       its own.
-  returned: always, except after an error in the options or the connection
+  returned: always
   type: str
   sample: expiring
 msg:
@@ -461,7 +461,7 @@ msg:
 actions:
   description:
     - What was requested and written, in this order; in check mode what would be.
-  returned: always, except after an error in the options or the connection
+  returned: always
   type: list
   elements: dict
   contains:

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._entry import UseCase, carries_secret, packed, run_here
@@ -34,7 +35,7 @@ class SaAction(ActionBase):
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
         args = _plain(self._task.args)
-        if args.get("return_token") and self._task.async_val:
+        if self._task.async_val and _asks_for_token(args):
             raise AnsibleActionFail(
                 "return_token cannot be used with async: the job's file would hold the token in clear text"
             )
@@ -67,6 +68,12 @@ class SaAction(ActionBase):
         hostvars = task_vars.get("ansible_delegated_vars", {}).get(delegated, {}) if delegated else task_vars
         chosen = hostvars.get("ansible_python_interpreter")
         return str(self._templar.template(chosen)) if chosen else None
+
+
+def _asks_for_token(args: Mapping[str, Any]) -> bool:
+    """Whether the task, or an item of its list, wants the token in the result."""
+    items = [args, *(item for item in args.get("tokens") or [] if isinstance(item, Mapping))]
+    return any(boolean(item.get("return_token") or False, strict=False) for item in items)
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every playbook in the documents runs as it is, and a second time without a change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cluster.controlplane import Cluster
+
+from conftest import ROOT, Play
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "examples/README.md", "roles/service_accounts/README.md")
+BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks() -> list[tuple[str, str]]:
+    """(document:number, text) of every YAML block."""
+    return [
+        (f"{document}:{number}", text)
+        for document in DOCUMENTS
+        for number, text in enumerate(BLOCK.findall((ROOT / document).read_text()))
+    ]
+
+
+def test_there_are_blocks() -> None:
+    assert len([place for place, _ in blocks() if place.startswith("README.md")]) >= 3
+
+
+@pytest.mark.parametrize(("place", "text"), blocks(), ids=[place for place, _ in blocks()])
+def test_block_runs_and_is_idempotent(
+    place: str, text: str, cluster: Cluster, run_playbook: Callable[..., Play], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / ".kube").mkdir(parents=True)
+    (home / ".kube" / "config").symlink_to(cluster.kubeconfig)
+    first = run_playbook(text, env={"HOME": str(home)})
+    assert first.rc == 0, f"{place}\n{first.stdout}\n{first.stderr}"
+    second = run_playbook(text, env={"HOME": str(home)})
+    assert second.rc == 0
+    assert second.changed == 0, f"{place}\n{second.stdout}"
