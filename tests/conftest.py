@@ -62,6 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane for the whole session."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+    running.down(purge=True)
 
 
 @pytest.fixture

@@ -102,8 +102,9 @@ def view(obj: Object | None) -> Object | None:
     """An object as it is shown in a diff."""
     if obj is None:
         return None
-    metadata = {key: value for key, value in obj.get("metadata", {}).items() if key not in _VOLATILE}
-    return {**obj, "metadata": metadata}
+    metadata = {key: value for key, value in obj.get("metadata", {}).items() if key not in _VOLATILE and value}
+    # the server leaves out what is empty; False is a value
+    return {key: value for key, value in {**obj, "metadata": metadata}.items() if value not in ([], {}, None)}
 
 
 def shown(obj: Object | None) -> Object | None:

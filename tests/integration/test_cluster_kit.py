@@ -28,12 +28,14 @@ from cluster.controlplane import Cluster, KubectlError
 from cluster.kit import KitError
 from cluster.pins import COMMITTED, read_pins, replacements, upstream_go_mod
 from cluster.pki import Pki
+from cluster.processes import Process, ProcessTable, this_process
 from cluster.toolchain import find_go
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 TESTS = Path(__file__).resolve().parent.parent
+FLAG = "--apiserver-flag=--service-account-max-token-expiration=1h"
 HOUR = dt.timedelta(hours=1)
 
 
@@ -89,6 +91,12 @@ def is_free(port: int) -> bool:
     return True
 
 
+def expire_certificates(directory: Path) -> None:
+    pki = Pki(directory / "pki")
+    pki.certificate("ca").unlink()
+    pki.ensure(dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=31))
+
+
 def claims(token: str) -> dict[str, Any]:
     payload = token.split(".")[1]
     decoded = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -96,11 +104,18 @@ def claims(token: str) -> dict[str, Any]:
     return decoded
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A directory for a cluster; pytest keeps the last ones, but not with etcd's 60 MB in each."""
+    yield tmp_path
+    shutil.rmtree(tmp_path / "etcd", ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The directory of a cluster that was started from the command line and belongs to nobody."""
     directory = tmp_path_factory.mktemp("up")
-    done = kit("up", "--dir", directory, "--apiserver-flag=--service-account-max-token-expiration=1h")
+    done = kit("up", "--dir", directory, FLAG)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"export KUBECONFIG={directory}/admin.kubeconfig\n"
     yield directory
@@ -123,7 +138,7 @@ def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 class TestFromTheCommandLine:
     def test_up_on_a_running_cluster_changes_nothing(self, running: Path) -> None:
         before = pids(running)
-        done = kit("up", "--dir", running, "--apiserver-flag=--service-account-max-token-expiration=1h")
+        done = kit("up", "--dir", running, FLAG)
         assert done.stdout == f"export KUBECONFIG={running}/admin.kubeconfig\n"
         assert pids(running) == before
 
@@ -140,7 +155,7 @@ class TestFromTheCommandLine:
     def test_up_replaces_a_process_that_died_and_only_that(self, running: Path) -> None:
         before = pids(running)
         os.kill(before["kube-controller-manager"], signal.SIGKILL)
-        kit("up", "--dir", running, "--apiserver-flag=--service-account-max-token-expiration=1h")
+        kit("up", "--dir", running, FLAG)
         changed = {name for name, pid in pids(running).items() if pid != before[name]}
         assert changed == {"kube-controller-manager"}
         assert kit("status", "--dir", running).returncode == 0
@@ -181,18 +196,19 @@ class TestFromTheCommandLine:
                 f"cluster.py: Another program has taken the port of {name}: "
                 "end that one, or use cluster.py up, which chooses another port.\n"
             )
-            assert kit("up", "--dir", running).returncode == 0
+            assert kit("up", "--dir", running, FLAG).returncode == 0
         status = cluster.status()[2]
         assert status.state == "ready"
         assert status.port != port
 
-    def test_down_keeps_the_state_for_the_next_up(self, running: Path) -> None:
+    def test_the_next_up_has_the_state_and_new_certificates_if_they_have_expired(self, running: Path) -> None:
         cluster = Cluster(running, owned=False)
         uid = cluster.kubectl("get", "namespace", "default", "--output=jsonpath={.metadata.uid}").stdout
         ports = [status.port for status in cluster.status()]
         assert kit("down", "--dir", running).returncode == 0
         assert not living(running)
         assert ports_are_free(ports)
+        expire_certificates(running)
         assert kit("up", "--dir", running).returncode == 0
         assert cluster.kubectl("get", "namespace", "default", "--output=jsonpath={.metadata.uid}").stdout == uid
 
@@ -210,30 +226,29 @@ class TestFromTheCommandLine:
             "etcd, kube-apiserver, kube-controller-manager.\n"
         )
 
-    def test_run_passes_on_the_exit_status_and_leaves_nothing(self, tmp_path: Path) -> None:
+    def test_run_passes_on_the_exit_status_and_leaves_nothing(self, place: Path) -> None:
         script = "kubectl auth whoami --output=jsonpath={.status.userInfo.username}; exit 7"
-        done = kit("run", "--dir", tmp_path, "--", "sh", "-c", script)
+        done = kit("run", "--dir", place, "--", "sh", "-c", script)
         assert (done.returncode, done.stdout) == (7, "admin"), done.stderr
-        assert not living(tmp_path)
-        shutil.rmtree(tmp_path)
+        assert not living(place)
 
-    def test_up_interrupted_half_way_leaves_nothing(self, tmp_path: Path) -> None:
-        with subprocess.Popen(command("up", "--dir", tmp_path), stderr=subprocess.PIPE, text=True) as process:
-            assert within(30, (tmp_path / "run" / "kube-apiserver.json").exists)
-            assert living(tmp_path)
+    def test_up_interrupted_half_way_leaves_nothing(self, place: Path) -> None:
+        with subprocess.Popen(command("up", "--dir", place), stderr=subprocess.PIPE, text=True) as process:
+            assert within(30, (place / "run" / "kube-apiserver.json").exists)
+            assert living(place)
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
         assert errors.endswith("cluster.py: interrupted\n")
         # The command line of "up" itself names the directory too, and it has ended.
-        assert not living(tmp_path)
+        assert not living(place)
 
-    def test_a_server_that_does_not_start_says_why(self, tmp_path: Path) -> None:
-        done = kit("up", "--dir", tmp_path, "--apiserver-flag=no-such-flag=1")
+    def test_a_server_that_does_not_start_says_why(self, place: Path) -> None:
+        done = kit("up", "--dir", place, "--apiserver-flag=no-such-flag=1")
         assert done.returncode == 1
         assert "kube-apiserver ended instead of starting; the end of its log" in done.stderr
         assert "unknown flag: --no-such-flag" in done.stderr
-        assert not living(tmp_path)
+        assert not living(place)
 
     def test_a_directory_with_something_else_in_it_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").write_text("precious")
@@ -323,21 +338,20 @@ class TestInProcess:
         assert done.returncode == 1
         assert f"belongs to process {os.getpid()}, which still runs" in done.stderr
 
-    def test_it_dies_with_an_owner_that_is_killed(self, tmp_path: Path) -> None:
+    def test_it_dies_with_an_owner_that_is_killed(self, place: Path) -> None:
         program = (
             "import sys, time; from cluster.controlplane import Cluster\n"
             "with Cluster(sys.argv[1]): open(sys.argv[1] + '/ready', 'w').close(); time.sleep(600)"
         )
         environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-        with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], env=environment) as owner:
+        with subprocess.Popen([sys.executable, "-c", program, str(place)], env=environment) as owner:
             try:
-                assert within(60, (tmp_path / "ready").exists)
-                assert len(pids(tmp_path)) == len(NAMES)
+                assert within(60, (place / "ready").exists)
+                assert len(pids(place)) == len(NAMES)
             finally:
                 owner.kill()
-        ports = [status.port for status in Cluster(tmp_path).status()]
-        assert within(5, lambda: not living(tmp_path) and ports_are_free(ports))
-        shutil.rmtree(tmp_path)
+        ports = [status.port for status in Cluster(place).status()]
+        assert within(5, lambda: not living(place) and ports_are_free(ports))
 
 
 class TestPrograms:
@@ -377,6 +391,44 @@ class TestPrograms:
 
     def test_a_version_that_is_none_is_one_sentence(self) -> None:
         assert kit("pin", "latest").stderr == "cluster.py: 'latest' is no Kubernetes version: write it like 1.36.3.\n"
+
+
+class TestProcesses:
+    """With a process that is quick to start; ``sleep`` is handed a name of its own so that it can be found."""
+
+    @pytest.fixture
+    def sleeper(self, tmp_path: Path) -> Process:
+        program = tmp_path / "sleeper"
+        program.symlink_to(str(shutil.which("sleep")))
+        (tmp_path / "input").write_text("before")
+        return Process("sleeper", (str(program), "60"), (tmp_path / "input",), checks=())
+
+    def test_it_is_outdated_when_a_file_that_it_has_read_changes(self, sleeper: Process, tmp_path: Path) -> None:
+        table = ProcessTable(tmp_path)
+        table.spawn(sleeper)
+        try:
+            assert table.up_to_date(sleeper)
+            sleeper.inputs[0].write_text("after")
+            assert not table.up_to_date(sleeper)
+        finally:
+            table.stop("sleeper")
+        assert not living(tmp_path)
+
+    def test_an_owned_one_dies_with_its_supervisor(self, sleeper: Process, tmp_path: Path) -> None:
+        table = ProcessTable(tmp_path, this_process())
+        table.spawn(sleeper)
+        assert within(5, lambda: len(living(tmp_path)) == 2)
+        os.kill(pids(tmp_path)["sleeper"], signal.SIGKILL)
+        assert within(5, lambda: not living(tmp_path))
+        assert table.identity("sleeper") is None
+
+    def test_one_that_ignores_sigterm_is_killed(self, tmp_path: Path) -> None:
+        table = ProcessTable(tmp_path, this_process())
+        script = f"trap '' TERM; touch {tmp_path}/deaf; while true; do sleep 0.1; done"
+        table.spawn(Process("deaf", ("sh", "-c", script), (), checks=()))
+        assert within(5, (tmp_path / "deaf").exists)
+        table.stop("deaf", seconds=0.2)
+        assert not living(tmp_path)
 
 
 class TestParts:
