@@ -31,6 +31,9 @@ _MAX_WORKERS = 64
 # how many failing items a sentence names before it only counts
 _NAMED = 5
 
+# how many warnings a task prints; in check mode a new list of hundreds would give one for each
+_WARNINGS = 10
+
 Desired = TypeVar("Desired")
 
 
@@ -181,9 +184,10 @@ def as_result(
         "requests": api.connection.requests,
         "retries": api.connection.retries,
     }
-    said = [*warnings, *(warning for outcome in everything for warning in outcome.warnings)]
+    said = list(dict.fromkeys([*warnings, *(warning for outcome in everything for warning in outcome.warnings)]))
     if said:
-        result["warnings"] = list(dict.fromkeys(said))
+        more = [f"and {len(said) - _WARNINGS} more warnings of this kind"] if len(said) > _WARNINGS else []
+        result["warnings"] = said[:_WARNINGS] + more
     diffs = [_diff(outcome) for outcome in everything if outcome.changed]
     result["diff"] = diffs if bulk else (diffs[0] if diffs else {"before": "", "after": ""})
     if bulk:

@@ -55,7 +55,7 @@ def read_claims(token: str) -> Claims | None:
     private = payload.get("kubernetes.io")
     if not isinstance(subject, str) or not subject.startswith(_SUBJECT) or not isinstance(private, Mapping):
         return None
-    namespace, _, name = subject[len(_SUBJECT) :].partition(":")
+    namespace, name = subject[len(_SUBJECT) :].partition(":")[::2]
     try:
         return Claims(
             namespace=namespace,

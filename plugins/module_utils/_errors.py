@@ -9,7 +9,7 @@ Nothing but the sentences built here may leave a module: no exception objects, n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -239,8 +239,3 @@ def _is_terminating(answer: dict[str, Any]) -> bool:
 def _missing_namespace(answer: dict[str, Any], target: Target) -> bool:
     details = answer.get("details")
     return isinstance(details, dict) and details.get("kind") == "namespaces" and bool(target.namespace)
-
-
-def in_words(error: ProvisionError, prefix: str) -> ProvisionError:
-    """The same error with the item it belongs to in front."""
-    return replace(error, what=f"{prefix}: {error.what}")

@@ -78,8 +78,8 @@ def _url_covers(owner: str, other: str) -> bool:
 def _resource_covers(owner: str, other: str) -> bool:
     if owner in ("*", other):
         return True
-    _, slash, subresource = other.partition("/")
-    return bool(slash) and owner == f"*/{subresource}"
+    subresource = other.partition("/")[2]
+    return bool(subresource) and owner == f"*/{subresource}"
 
 
 def permissions(rules: Iterable[Mapping[str, Any]]) -> set[Permission]:
@@ -208,7 +208,7 @@ def _check_groups(resources: Sequence[str], api_groups: Sequence[str], option: s
 def _split_group(resource: str) -> tuple[str, str]:
     """C(deployments.apps/scale) as (C(deployments/scale), C(apps))."""
     head, slash, subresource = resource.partition("/")
-    plural, _, group = head.partition(".")
+    plural, group = head.partition(".")[::2]
     return f"{plural}{slash}{subresource}", group
 
 

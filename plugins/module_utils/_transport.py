@@ -397,6 +397,6 @@ def _warnings(headers: Any) -> tuple[str, ...]:
 
 
 def _warning_text(value: str) -> str:
-    _, quote, rest = value.partition('"')
-    text = rest.rpartition('"')[0] if quote else value
+    quoted = value.partition('"')[2]
+    text = quoted.rpartition('"')[0] if quoted else value
     return text.replace('\\"', '"').replace("\\\\", "\\")

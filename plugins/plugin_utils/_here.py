@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -21,6 +20,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._entry import UseCase, carries_secret, packed, run_here
+from ._plain import plain
 
 
 class SaAction(ActionBase):
@@ -34,7 +34,7 @@ class SaAction(ActionBase):
         """Run the task here or ship it; censor the result if it carries a token."""
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
-        args = _plain(self._task.args)
+        args = plain(self._task.args)
         if self._task.async_val and _asks_for_token(args):
             raise AnsibleActionFail(
                 "return_token cannot be used with async: the job's file would hold the token in clear text"
@@ -74,18 +74,3 @@ def _asks_for_token(args: Mapping[str, Any]) -> bool:
     """Whether the task, or an item of its list, wants the token in the result."""
     items = [args, *(item for item in args.get("tokens") or [] if isinstance(item, Mapping))]
     return any(boolean(item.get("return_token") or False, strict=False) for item in items)
-
-
-def _plain(value: Any) -> Any:
-    """Plain Python values: templated and vaulted ones come as types of their own."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter account_items: what it does is in module_utils/_accounts.py, how to use it in account_items.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts
+from ..module_utils._errors import InputError
+from ..plugin_utils._plain import plain
+
+
+def account_items(value: object, kind: str, state: str | None = None) -> list[dict[str, Any]]:
+    """The items of one module; everything in the list is checked by the modules' rules, whatever is asked for."""
+    try:
+        accounts = read_accounts(plain(value))
+        _check(accounts)
+        return items(accounts, kind, datetime.now(timezone.utc), state)
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from None
+
+
+def _check(accounts: tuple[Account, ...]) -> None:
+    for kind in KINDS.values():
+        validator = ArgumentSpecValidator({name: dict(spec) for name, spec in kind.options.items()})
+        for account in accounts:
+            for entry in kind.entries(account):
+                _check_entry(entry, kind, validator)
+
+
+def _check_entry(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> None:
+    checked = validator.validate(entry.item)
+    if checked.error_messages:
+        raise InputError(f"{entry.place}: {' '.join(checked.error_messages[0].split())}")
+    try:
+        kind.check(checked.validated_parameters)
+    except InputError as error:
+        raise InputError(f"{entry.place}: {error.what}", error.hint) from None
+
+
+class FilterModule:
+    """What Ansible looks for in this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"account_items": account_items}

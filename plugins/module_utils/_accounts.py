@@ -1,0 +1,358 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One list of accounts, each with its grants and tokens: taken apart into the lists of the modules, and summed up.
+
+What an account, a grant and a token may say is what the modules' own ITEM_OPTIONS say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, TypeAlias
+
+from . import _binding, _service_account, _token
+from ._durations import instant
+from ._errors import InputError
+
+with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
+    import yaml
+
+Item: TypeAlias = "dict[str, Any]"
+Outcome: TypeAlias = Mapping[str, Any]
+
+# the role variable, in messages
+LIST = "service_accounts_list"
+
+# a token belongs to the account it is listed under, and a role hands nothing back
+_NOT_IN_A_TOKEN = {
+    "service_account": "it is the account that the token is listed under",
+    "name": "it is the account that the token is listed under",
+    "namespace": "it is the account's",
+    "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
+}
+
+_TOKEN_OPTIONS = {name: spec for name, spec in _token.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    **_service_account.ITEM_OPTIONS,
+    "grants": {"options": _binding.ITEM_OPTIONS},
+    "tokens": {"options": _TOKEN_OPTIONS},
+}
+
+# how close a wrong key must come to a known one to be taken for a slip (difflib's ratio)
+_CLOSE = 0.6
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An item of a module.
+
+    Attributes:
+        place: where in the list it was written.
+        item: the module's options.
+    """
+
+    place: str
+    item: Item
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of the list: what it is, what it may do and its tokens."""
+
+    declared: Entry
+    grants: tuple[Entry, ...]
+    tokens: tuple[Entry, ...]
+
+    @property
+    def title(self) -> str:
+        """C(namespace/name)."""
+        return f"{self.declared.item['namespace']}/{self.declared.item['name']}"
+
+    def is_wanted(self, now: datetime) -> bool:
+        """Whether it should exist at that instant."""
+        item = self.declared.item
+        if item.get("state") == "absent":
+            return False
+        return not item.get("expires_at") or now < instant(item["expires_at"], f"{self.declared.place}.expires_at")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A module, as far as its items go.
+
+    Attributes:
+        options: its item options.
+        check: takes an item with all options; raises InputError if it cannot be right.
+        entries: the entries of an account that are its items.
+    """
+
+    options: Mapping[str, dict[str, Any]]
+    check: Callable[[Mapping[str, Any]], object]
+    entries: Callable[[Account], tuple[Entry, ...]]
+
+
+KINDS: Mapping[str, Kind] = {
+    _service_account.LIST: Kind(
+        _service_account.ITEM_OPTIONS,
+        lambda item: _service_account.DesiredAccount.from_item(item, None),
+        lambda account: (account.declared,),
+    ),
+    _binding.LIST: Kind(
+        _binding.ITEM_OPTIONS,
+        lambda item: _binding.DesiredGrant.from_item(item, None),
+        lambda account: account.grants,
+    ),
+    _token.LIST: Kind(_token.ITEM_OPTIONS, _token.DesiredToken.from_item, lambda account: account.tokens),
+}
+
+
+def read_accounts(given: object) -> tuple[Account, ...]:
+    """The accounts of a list, or of its JSON or YAML text.
+
+    Raises:
+        InputError: something is not where it belongs, unknown, missing or there twice; types and values are not
+            looked at.
+    """
+    listed = _parsed(given) if isinstance(given, str) else given
+    accounts = tuple(_account(entry, place) for entry, place in _elements(listed, LIST))
+    _refuse_twice("account", ((account.title, account.declared.place) for account in accounts))
+    grants = (grant for account in accounts for grant in account.grants)
+    _refuse_twice("grant", ((_title_of_grant(grant.item), grant.place) for grant in grants))
+    return accounts
+
+
+def items(accounts: Iterable[Account], kind: str, now: datetime, state: str | None = None) -> list[Item]:
+    """The items of one module, in the order of the list.
+
+    Args:
+        accounts: the list.
+        kind: the name of the module's own list (C(accounts), C(bindings), C(tokens)).
+        now: decides whether an account with C(expires_at) is still wanted.
+        state: only those of accounts that should be C(present), or C(absent); None: of all. Tokens are always only
+            those of accounts that should be there.
+
+    Raises:
+        InputError: no such kind or state.
+    """
+    if kind not in KINDS:
+        raise InputError(f"{kind!r} is no kind of item", f"use one of {', '.join(KINDS)}")
+    if state not in (None, "present", "absent"):
+        raise InputError(f"{state!r} is no state", "use present or absent, or leave it out")
+    if kind == _token.LIST:
+        accounts = [account for account in accounts if account.is_wanted(now)]
+    chosen = [account for account in accounts if state is None or account.is_wanted(now) == (state == "present")]
+    return [entry.item for account in chosen for entry in KINDS[kind].entries(account)]
+
+
+def _parsed(text: str) -> object:
+    """JSON is YAML."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise InputError(
+            f"{LIST} is a text that is neither JSON nor YAML{line}", "correct it, or give a list"
+        ) from None
+
+
+def _account(given: object, place: str) -> Account:
+    entry = _checked(given, _OPTIONS, place)
+    item = {key: value for key, value in entry.items() if key in _service_account.ITEM_OPTIONS}
+    for key in ("name", "namespace"):
+        if item.get(key) in (None, ""):
+            raise InputError(f"{place}: {key} is missing", "every account needs a name and a namespace")
+    return Account(
+        Entry(place, item),
+        grants=tuple(_grant(grant, where, item) for grant, where in _elements(entry.get("grants"), f"{place}.grants")),
+        tokens=tuple(
+            _token_of(token, where, item) for token, where in _elements(entry.get("tokens"), f"{place}.tokens")
+        ),
+    )
+
+
+def _grant(given: Item, place: str, account: Item) -> Entry:
+    """What a grant leaves open comes from its account: name, place, subject, and how long it is to exist."""
+    filled = {key: account[key] for key in ("name", "state", "expires_at") if account.get(key) is not None}
+    if not _is_true(given.get("cluster_wide")):
+        filled["namespace"] = account["namespace"]
+    if given.get("service_accounts") is None and given.get("subjects") is None:
+        filled["service_accounts"] = [f"{account['namespace']}/{account['name']}"]
+    return Entry(place, {**filled, **{key: value for key, value in given.items() if value is not None}})
+
+
+def _is_true(value: object) -> bool:
+    """As Ansible reads a truth value that a template has made a text of."""
+    return str(value).lower() in ("true", "yes", "on", "y", "t", "1", "1.0")
+
+
+def _token_of(given: Item, place: str, account: Item) -> Entry:
+    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **given})
+
+
+def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
+    """The elements of a list with their places; nothing given is an empty list."""
+    if given is None:
+        return
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
+        raise InputError(f"{place} is {_called(given)}, not a list", "begin every entry with a dash")
+    for index, element in enumerate(given):
+        yield element, f"{place}[{index}]"
+
+
+def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -> Item:
+    """The same mapping, all of whose keys are known, down to the last."""
+    if not isinstance(given, Mapping):
+        raise InputError(f"{place} is {_called(given)}, not a mapping", "write key: value pairs")
+    known = {alias for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
+    for key, value in given.items():
+        if key not in known:
+            raise InputError(f"{place}: {key} is unknown here", _hint(str(key), known, options is _TOKEN_OPTIONS))
+        suboptions = options[key].get("options") if key in options else None
+        if suboptions:
+            for element, where in _elements(value, f"{place}.{key}"):
+                _checked(element, suboptions, where)
+    return dict(given)
+
+
+def _hint(key: str, known: Iterable[str], in_a_token: bool) -> str:
+    if in_a_token and key in _NOT_IN_A_TOKEN:
+        return _NOT_IN_A_TOKEN[key]
+    nearest = get_close_matches(key, known, n=1, cutoff=_CLOSE)
+    return f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
+
+
+def _called(value: object) -> str:
+    kinds = {bool: "a truth value", int: "a number", float: "a number", type(None): "empty"}
+    if isinstance(value, str):
+        return "a text"
+    return "a mapping" if isinstance(value, Mapping) else kinds.get(type(value), "a list")
+
+
+def _title_of_grant(grant: Outcome) -> str:
+    """The same for an item and for its outcome, which both have no namespace when the grant is cluster-wide."""
+    namespace = grant.get("namespace")
+    return f"{namespace}/{grant['name']}" if namespace else f"cluster-wide {grant['name']}"
+
+
+def _refuse_twice(what: str, identities: Iterable[tuple[str, str]]) -> None:
+    first: dict[str, str] = {}
+    for identity, place in identities:
+        if identity in first:
+            hint = "give one of them a name of its own" if what == "grant" else "put both into one entry"
+            raise InputError(f"{place}: the {what} {identity} is at {first[identity]} already", hint)
+        first[identity] = place
+
+
+# The summary: a line for every fact, so that no line gets long, with a mark in front of what changes.
+
+_CREATED, _CHANGED, _REMOVED, _SAME = "+", "~", "-", " "
+_MEANINGS = {_CREATED: "created", _CHANGED: "changed", _REMOVED: "removed"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the role's tasks answered, found by what it is about.
+
+    Attributes:
+        accounts: outcomes by C(namespace/name).
+        grants: outcomes by the same, or C(cluster-wide name).
+        tokens: outcomes by account, in order.
+        pruned: what left its set (entries of C(actions)).
+    """
+
+    accounts: Mapping[str, Outcome]
+    grants: Mapping[str, Outcome]
+    tokens: Mapping[str, Sequence[Outcome]]
+    pruned: tuple[Outcome, ...]
+
+    @classmethod
+    def gather(
+        cls,
+        accounts: Outcome | None = None,
+        removals: Outcome | None = None,
+        bindings: Outcome | None = None,
+        tokens: Outcome | None = None,
+    ) -> Results:
+        """From registered results of bulk tasks; a skipped task has nothing to say."""
+        minted: dict[str, list[Outcome]] = defaultdict(list)
+        for outcome in _outcomes(tokens):
+            minted[f"{outcome['namespace']}/{outcome['service_account']}"].append(outcome)
+        about = [*_outcomes(removals), *_outcomes(accounts)]
+        actions = [entry for result in (bindings, removals) for entry in (result or {}).get("actions") or ()]
+        return cls(
+            accounts={f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in about},
+            grants={_title_of_grant(outcome): outcome for outcome in _outcomes(bindings)},
+            tokens=minted,
+            pruned=tuple(entry for entry in actions if entry["reason"] == "not_in_list"),
+        )
+
+
+def _outcomes(result: Outcome | None) -> Sequence[Outcome]:
+    return (result or {}).get("outcomes") or ()
+
+
+def summary(accounts: Iterable[Account], results: Results, *, check_mode: bool) -> list[str]:
+    """What is there now, or in check mode would be: accounts, what they may do, where their tokens are and until when.
+
+    Args:
+        accounts: the list.
+        results: what came of it.
+        check_mode: words the legend.
+    """
+    lines = [line for account in accounts for line in (*_of_account(account, results), "")]
+    lines += [_line(_REMOVED, "left", _named(entry)) for entry in results.pruned]
+    if not lines:
+        return ["the list is empty"]
+    would = "would be " if check_mode else ""
+    used = [mark for mark in _MEANINGS if any(line.startswith(mark) for line in lines)]
+    legend = ", ".join(f"{mark} {would}{_MEANINGS[mark]}" for mark in used)
+    return [*lines, legend or f"nothing {'would change' if check_mode else 'changed'}"]
+
+
+def _of_account(account: Account, results: Results) -> Iterator[str]:
+    outcome = results.accounts.get(account.title, {})
+    yield _line(_mark(outcome), "account", account.title + _absent(outcome, "service_account"))
+    for grant in account.grants:
+        outcome = results.grants.get(_title_of_grant(grant.item), {})
+        yield _line(_mark(outcome), "grant", _granted(grant.item) + _absent(outcome, "binding"))
+    for outcome in results.tokens.get(account.title, ()):
+        yield from _of_token(outcome)
+
+
+def _of_token(outcome: Outcome) -> Iterator[str]:
+    fresh = _CREATED if outcome["reason"] == "missing" else _CHANGED
+    for sink in outcome["sinks"]:
+        yield _line(fresh if sink["changed"] else _SAME, "token", sink["path"])
+    info = outcome.get("token_info") or {}
+    yield _line(_SAME, "expires", info.get("expires_at") or "not minted yet")
+
+
+def _granted(grant: Item) -> str:
+    role = next(grant[key] for key in ("role", "cluster_role", "role_name", "name") if grant.get(key))
+    return f"{role} {'in ' + str(grant['namespace']) if grant.get('namespace') else 'in all namespaces'}"
+
+
+def _mark(outcome: Outcome) -> str:
+    verbs = {entry["verb"] for entry in outcome.get("actions") or ()}
+    known = {frozenset(): _SAME, frozenset({"create"}): _CREATED, frozenset({"delete"}): _REMOVED}
+    return known.get(frozenset(verbs), _CHANGED)
+
+
+def _absent(outcome: Outcome, key: str) -> str:
+    return " (absent)" if key in outcome and outcome[key] is None and not outcome["changed"] else ""
+
+
+def _named(entry: Outcome) -> str:
+    return f"{entry['kind']} {'/'.join(part for part in (entry['namespace'], entry['name']) if part)}"
+
+
+def _line(mark: str, label: str, text: str) -> str:
+    return f"{mark} {label:8} {text}"

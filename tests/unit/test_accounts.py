@@ -1,0 +1,336 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The list of accounts: what it comes to, what is said about mistakes, and the summary."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.tokenwright.kubernetes.plugins.filter.account_items import account_items
+from ansible_collections.tokenwright.kubernetes.plugins.filter.account_summary import account_summary
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _binding, _service_account, _token
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._accounts import items, read_accounts
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+PAST, FUTURE = "2026-05-31T00:00:00Z", "2999-01-01T00:00:00Z"
+
+Item = dict[str, Any]
+
+
+def account(**options: Any) -> Item:
+    return {"name": "app", "namespace": "ci", **options}
+
+
+def grant(**options: Any) -> Item:
+    """What a grant of C(account()) that says nothing but these options comes to."""
+    return {"name": "app", "namespace": "ci", "service_accounts": ["ci/app"], **options}
+
+
+GRANTS: list[tuple[str, Item, Item, Item]] = [
+    ("the account fills everything in", {}, {"cluster_role": "view"}, grant(cluster_role="view")),
+    ("a name of its own", {}, {"name": "x", "role": "r"}, grant(name="x", role="r")),
+    ("another namespace", {}, {"namespace": "shop", "role": "r"}, grant(namespace="shop", role="r")),
+    (
+        "the whole cluster",
+        {},
+        {"cluster_wide": True, "cluster_role": "view"},
+        {"name": "app", "service_accounts": ["ci/app"], "cluster_wide": True, "cluster_role": "view"},
+    ),
+    (
+        "the whole cluster, said by a template",
+        {},
+        {"cluster_wide": "True", "cluster_role": "view"},
+        {"name": "app", "service_accounts": ["ci/app"], "cluster_wide": "True", "cluster_role": "view"},
+    ),
+    ("not so", {}, {"cluster_wide": "False", "role": "r"}, grant(cluster_wide="False", role="r")),
+    ("other accounts", {}, {"service_accounts": ["b"], "role": "r"}, grant(service_accounts=["b"], role="r")),
+    (
+        "other subjects",
+        {},
+        {"subjects": [{"kind": "Group", "name": "g"}], "role": "r"},
+        {"name": "app", "namespace": "ci", "subjects": [{"kind": "Group", "name": "g"}], "role": "r"},
+    ),
+    ("nobody", {}, {"subjects": [], "role": "r"}, {"name": "app", "namespace": "ci", "subjects": [], "role": "r"}),
+    ("null says nothing", {}, {"name": None, "state": None, "role": "r"}, grant(role="r")),
+    ("it goes with its account", {"state": "absent"}, {"role": "r"}, grant(state="absent", role="r")),
+    (
+        "unless it says otherwise",
+        {"state": "absent"},
+        {"state": "present", "role": "r"},
+        grant(state="present", role="r"),
+    ),
+    ("it ends with its account", {"expires_at": FUTURE}, {"role": "r"}, grant(expires_at=FUTURE, role="r")),
+    ("or when it says", {"expires_at": FUTURE}, {"expires_at": PAST, "role": "r"}, grant(expires_at=PAST, role="r")),
+]
+
+
+@pytest.mark.parametrize(("options", "given", "expected"), [row[1:] for row in GRANTS], ids=[row[0] for row in GRANTS])
+def test_what_a_grant_leaves_open_comes_from_its_account(options: Item, given: Item, expected: Item) -> None:
+    assert account_items([account(**options, grants=[given])], "bindings") == [expected]
+
+
+def test_a_token_is_one_of_its_account() -> None:
+    given = account(tokens=[{"dest": "/run/a", "expiration_seconds": "1h"}, {"kubeconfig_dest": "/run/b"}])
+    assert account_items([given], "tokens") == [
+        {"service_account": "app", "namespace": "ci", "dest": "/run/a", "expiration_seconds": "1h"},
+        {"service_account": "app", "namespace": "ci", "kubeconfig_dest": "/run/b"},
+    ]
+
+
+def test_an_account_is_what_is_left_without_grants_and_tokens() -> None:
+    options = {"automount": False, "labels": {"a": "b"}, "create_namespace": True, "expires_at": FUTURE}
+    given = account(**options, grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}])
+    assert account_items([given], "accounts") == [account(**options)]
+
+
+STATES: list[tuple[Item, bool]] = [
+    ({}, True),
+    ({"state": "present"}, True),
+    ({"state": "absent"}, False),
+    ({"expires_at": FUTURE}, True),
+    ({"expires_at": PAST}, False),
+    ({"expires_at": NOW}, False),
+    ({"state": "absent", "expires_at": FUTURE}, False),
+]
+
+
+@pytest.mark.parametrize(("options", "wanted"), STATES)
+def test_what_should_not_be_there_gets_no_token(options: Item, wanted: bool) -> None:
+    accounts = read_accounts([account(**options, grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}])])
+    assert bool(items(accounts, "tokens", NOW)) == wanted
+    for kind in ("accounts", "bindings"):
+        assert len(items(accounts, kind, NOW)) == 1
+        assert bool(items(accounts, kind, NOW, "present")) == wanted
+        assert bool(items(accounts, kind, NOW, "absent")) != wanted
+
+
+def test_the_order_is_that_of_the_list() -> None:
+    names = ["c", "a", "b"]
+    given = [account(name=name, grants=[{"name": f"{name}{n}", "role": "r"} for n in (2, 1)]) for name in names]
+    assert [item["name"] for item in account_items(given, "accounts")] == names
+    assert [item["name"] for item in account_items(given, "bindings")] == ["c2", "c1", "a2", "a1", "b2", "b1"]
+
+
+def test_all_options_of_the_modules_are_known() -> None:
+    grants = [dict.fromkeys(_binding.ITEM_OPTIONS)]
+    tokens = [dict.fromkeys(_token.ITEM_OPTIONS.keys() - {"service_account", "namespace", "return_token"})]
+    given = dict.fromkeys(_service_account.ITEM_OPTIONS) | account(grants=grants, tokens=tokens)
+    assert len(read_accounts([given])) == 1
+
+
+TEXTS = [
+    json.dumps([account(expires_at=FUTURE)]),
+    f"- name: app\n  namespace: ci\n  expires_at: {FUTURE}\n",
+    f"---\n- {{name: app, namespace: ci, expires_at: '{FUTURE}'}}",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_as_good_as_a_list(text: str) -> None:
+    (item,) = account_items(text, "accounts")
+    assert (item["name"], item["namespace"]) == ("app", "ci")
+    assert str(item["expires_at"])[:10] == FUTURE[:10]
+    assert account_items(text, "accounts", state="absent") == account_items([], "accounts")
+
+
+@pytest.mark.parametrize("empty", [[], "[]", "", None, "# nothing"])
+def test_nothing_comes_to_nothing(empty: object) -> None:
+    assert account_items(empty, "accounts") == []
+
+
+L = "service_accounts_list"
+MISTAKES: list[tuple[object, str]] = [
+    # not where it belongs
+    ({"name": "a"}, f"{L} is a mapping, not a list: begin every entry with a dash"),
+    (5, f"{L} is a number, not a list: begin every entry with a dash"),
+    ("hello", f"{L} is a text, not a list: begin every entry with a dash"),
+    ("a: [b", f"{L} is a text that is neither JSON nor YAML (line 1): correct it, or give a list"),
+    (["ci/app"], f"{L}[0] is a text, not a mapping: write key: value pairs"),
+    ([None], f"{L}[0] is empty, not a mapping: write key: value pairs"),
+    ([account(grants={"role": "r"})], f"{L}[0].grants is a mapping, not a list: begin every entry with a dash"),
+    ([account(tokens=["/run/a"])], f"{L}[0].tokens[0] is a text, not a mapping: write key: value pairs"),
+    (
+        [account(grants=[{"rules": ["get pods"]}])],
+        f"{L}[0].grants[0].rules[0] is a text, not a mapping: write key: value pairs",
+    ),
+    # unknown
+    ([account(), account(automont=True)], f"{L}[1]: automont is unknown here: did you mean automount?"),
+    ([account(volumes=1)], f"{L}[0]: volumes is unknown here: known are annotations, automount, create_namespace, "),
+    (
+        [account(grants=[{"cluster_rol": "r"}])],
+        f"{L}[0].grants[0]: cluster_rol is unknown here: did you mean cluster_role?",
+    ),
+    (
+        [account(grants=[{"rules": [{"verbs": ["get"], "resource": ["pods"]}]}])],
+        f"{L}[0].grants[0].rules[0]: resource is unknown here: did you mean resources?",
+    ),
+    (
+        [account(tokens=[{"sinks": [{"type": "file", "Path": "/run/a"}]}])],
+        f"{L}[0].tokens[0].sinks[0]: Path is unknown here: did you mean path?",
+    ),
+    (
+        [account(grants=[{"subjects": [{"xyz": 1}]}])],
+        f"{L}[0].grants[0].subjects[0]: xyz is unknown here: known are kind, name, namespace",
+    ),
+    # not a token's
+    (
+        [account(tokens=[{"dest": "/run/a", "namespace": "ci"}])],
+        f"{L}[0].tokens[0]: namespace is unknown here: it is the account's",
+    ),
+    (
+        [account(tokens=[{"return_token": True}])],
+        f"{L}[0].tokens[0]: return_token is unknown here: "
+        "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
+    ),
+    # missing, or there twice
+    ([{"namespace": "ci"}], f"{L}[0]: name is missing: every account needs a name and a namespace"),
+    ([account(namespace="")], f"{L}[0]: namespace is missing: every account needs a name and a namespace"),
+    ([account(), account()], f"{L}[1]: the account ci/app is at {L}[0] already: put both into one entry"),
+    (
+        [account(grants=[{"role": "a"}, {"role": "b"}])],
+        f"{L}[0].grants[1]: the grant ci/app is at {L}[0].grants[0] already: give one of them a name of its own",
+    ),
+    (
+        [account(name=name, grants=[{"name": "g", "cluster_wide": True, "cluster_role": "r"}]) for name in ("a", "b")],
+        f"{L}[1].grants[0]: the grant cluster-wide g is at {L}[0].grants[0] already: give one of them a name",
+    ),
+    # what the modules themselves would refuse
+    ([account(name="App")], f"{L}[0]: name: 'App' is not a valid name: use lower-case letters"),
+    ([account(automount="perhaps")], f"{L}[0]: argument 'automount' is of type"),
+    ([account(expires_at="tomorrow")], f"{L}[0]: expires_at: tomorrow is not an RFC 3339 time: write it like"),
+    ([account(state="gone")], f"{L}[0]: value of state must be one of: present, absent, got: gone"),
+    ([account(grants=[{}])], f"{L}[0].grants[0]: ci/app: no role is given: say one of role, cluster_role and rules"),
+    ([account(tokens=[{}])], f"{L}[0].tokens[0]: ci/app: nothing would keep the token: give a place"),
+    (
+        [account(tokens=[{"dest": "/run/a", "expiration_seconds": 5}])],
+        f"{L}[0].tokens[0]: expiration_seconds: 5 is out of range: the API server takes 600",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sentence"), MISTAKES)
+@pytest.mark.parametrize("kind", ["accounts", "bindings", "tokens"])
+def test_a_mistake_is_a_sentence_with_its_place(given: object, sentence: str, kind: str) -> None:
+    with pytest.raises(AnsibleFilterError) as raised:
+        account_items(given, kind)
+    assert raised.value.message.startswith(sentence)
+    assert "\n" not in raised.value.message
+
+
+@pytest.mark.parametrize(("kind", "state"), [("account", None), ("accounts", "gone")])
+def test_only_known_kinds_and_states_may_be_asked_for(kind: str, state: str | None) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"use (one of accounts, bindings, tokens|present or absent)"):
+        account_items([], kind, state)
+
+
+# The summary
+
+
+def outcome(*verbs: str, **returned: Any) -> Item:
+    actions = [{"verb": verb, "kind": "X", "namespace": "ci", "name": "x", "reason": "because"} for verb in verbs]
+    return {
+        "name": "app",
+        "namespace": "ci",
+        "changed": bool(verbs),
+        "reason": "up_to_date",
+        "actions": actions,
+        **returned,
+    }
+
+
+def result(*outcomes: Item, actions: tuple[Item, ...] = ()) -> Item:
+    return {"outcomes": list(outcomes), "actions": list(actions)}
+
+
+def token(reason: str = "up_to_date", changed: bool = False, until: str | None = FUTURE) -> Item:
+    info = {"token_info": {"expires_at": until}} if until else {}
+    sinks = [{"type": "file", "path": "/run/a", "changed": changed}]
+    return {"service_account": "app", "namespace": "ci", "reason": reason, "sinks": sinks, **info}
+
+
+SKIPPED = {"skipped": True, "changed": False}
+ACCOUNT_LINES: list[tuple[Item, str]] = [
+    (outcome(service_account={}), "  account  ci/app"),
+    (outcome("create", service_account={}), "+ account  ci/app"),
+    (outcome("create", "create", service_account={}), "+ account  ci/app"),
+    (outcome("patch", service_account={}), "~ account  ci/app"),
+    (outcome("delete", "create", service_account={}), "~ account  ci/app"),
+    (outcome("delete", service_account=None), "- account  ci/app"),
+    (outcome(service_account=None), "  account  ci/app (absent)"),
+]
+
+
+@pytest.mark.parametrize(("answer", "line"), ACCOUNT_LINES)
+def test_the_mark_tells_what_happened(answer: Item, line: str) -> None:
+    assert account_summary([account()], accounts=result(answer))[0] == line
+    assert account_summary([account()], accounts=SKIPPED, removals=result(answer))[0] == line
+
+
+GRANT_LINES: list[tuple[Item, Item, str]] = [
+    ({"cluster_role": "view"}, outcome("create", binding={}), "+ grant    view in ci"),
+    ({"rules": []}, outcome("update", binding={}), "~ grant    app in ci"),
+    ({"rules": [], "role_name": "r"}, outcome(binding={}), "  grant    r in ci"),
+    ({"role": "r", "namespace": "shop"}, outcome("create", binding={}, namespace="shop"), "+ grant    r in shop"),
+    (
+        {"cluster_role": "view", "cluster_wide": True},
+        outcome("create", binding={}, namespace=None),
+        "+ grant    view in all namespaces",
+    ),
+    ({"role": "r", "state": "absent"}, outcome("delete", "delete", binding=None), "- grant    r in ci"),
+    ({"role": "r", "state": "absent"}, outcome(binding=None), "  grant    r in ci (absent)"),
+]
+
+
+@pytest.mark.parametrize(("given", "answer", "line"), GRANT_LINES)
+def test_a_grant_is_a_role_and_where_it_holds(given: Item, answer: Item, line: str) -> None:
+    assert account_summary([account(grants=[given])], bindings=result(answer))[1] == line
+
+
+TOKEN_LINES: list[tuple[Item, list[str]]] = [
+    (token(), ["  token    /run/a", f"  expires  {FUTURE}"]),
+    (token("missing", changed=True), ["+ token    /run/a", f"  expires  {FUTURE}"]),
+    (token("expiring", changed=True), ["~ token    /run/a", f"  expires  {FUTURE}"]),
+    (token("missing", changed=True, until=None), ["+ token    /run/a", "  expires  not minted yet"]),
+]
+
+
+@pytest.mark.parametrize(("answer", "lines"), TOKEN_LINES)
+def test_a_token_is_a_place_and_an_end(answer: Item, lines: list[str]) -> None:
+    assert account_summary([account(tokens=[{"dest": "/run/a"}])], tokens=result(answer))[1:3] == lines
+
+
+def test_the_whole_summary() -> None:
+    given = [account(grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}]), account(name="b")]
+    pruned = {"verb": "delete", "kind": "RoleBinding", "namespace": "ci", "name": "old", "reason": "not_in_list"}
+    results: dict[str, Any] = {
+        "accounts": result(outcome("create", service_account={}), outcome(name="b", service_account={})),
+        "bindings": result(outcome("update", binding={}), actions=(pruned,)),
+        "tokens": result(token("missing", changed=True)),
+        "removals": SKIPPED,
+    }
+    expected = [
+        "+ account  ci/app",
+        "~ grant    r in ci",
+        "+ token    /run/a",
+        f"  expires  {FUTURE}",
+        "",
+        "  account  ci/b",
+        "",
+        "- left     RoleBinding ci/old",
+    ]
+    assert account_summary(given, **results) == [*expected, "+ created, ~ changed, - removed"]
+    predicted = account_summary(given, check_mode=True, **results)
+    assert predicted == [*expected, "+ would be created, ~ would be changed, - would be removed"]
+
+
+def test_a_summary_of_nothing() -> None:
+    assert account_summary([]) == ["the list is empty"]
+    assert account_summary([account()])[-1] == "nothing changed"
+    assert account_summary([account()], check_mode=True)[-1] == "nothing would change"
