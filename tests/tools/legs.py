@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs groups of checks one after the other, all of them even if one fails: `legs.py [--slow] GROUP...`.
+
+The integration tests need the cluster kit, whose first build takes minutes; it goes on in the background, as the
+least urgent thing, while the other legs run. The results stand above pytest's closing line, which is the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+LINK = Path(".cache/collections/ansible_collections/tokenwright/kubernetes")
+KIT_LOG = ROOT / ".cache/cluster-build.log"
+KIT_MINUTES = 40
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One check: its name, its command line (a program of the environment) and after how long it counts as hanging."""
+
+    name: str
+    command: tuple[str, ...]
+    minutes: float = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a leg ended."""
+
+    name: str
+    verdict: str
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the leg ran and found nothing."""
+        return self.verdict == "ok"
+
+
+CHECKS = {
+    "lint": (
+        Leg("ruff check", ("ruff", "check", "--quiet", ".")),
+        Leg("ruff format", ("ruff", "format", "--quiet", "--diff", ".")),
+        Leg("yamllint", ("yamllint", "--strict", ".")),
+        Leg("ansible-lint", ("ansible-lint", "-q")),
+        Leg("antsibull-changelog", ("antsibull-changelog", "lint")),
+        Leg(
+            "antsibull-docs",
+            ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
+        ),
+    ),
+    "types": (Leg("mypy", ("mypy", "--no-error-summary", f"{LINK}/plugins", "tests")),),
+    "sanity": (Leg("ansible-test sanity", ("python", "tests/tools/sanity.py"), minutes=30),),
+}
+TESTS = {"units": "tests/unit", "integration": "tests/integration"}
+
+
+class ResultsAbovePytest:
+    """A pytest plugin that shows how the legs before it ended, just above pytest's closing line."""
+
+    def __init__(self, results: list[Result], start: float) -> None:
+        self.lines = table(results)
+        self.start = start
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the results and the total time; pytest calls this."""
+        terminalreporter.section("legs")
+        for line in [*self.lines, f"{'total, with pytest':32} {duration(time.time() - self.start):>12}"]:
+            terminalreporter.line(line)
+
+
+def main() -> int:
+    """Run the groups named on the command line; the exit status is 0 if everything passed."""
+    parser = argparse.ArgumentParser(description="Runs groups of checks, one after the other.")
+    parser.add_argument("--slow", action="store_true", help="also the tests marked as slow")
+    parser.add_argument("groups", nargs="+", choices=[*CHECKS, *TESTS], metavar="GROUP", help="%(choices)s")
+    arguments = parser.parse_args()
+    # .ci/run and make begin earlier, with packages and .venv, and say when.
+    start = float(os.environ.get("STARTED", time.time()))
+    with kit_in_the_background("integration" in arguments.groups) as kit:
+        results = [run(leg) for group in arguments.groups for leg in CHECKS.get(group, ())]
+        if kit is not None:
+            results.append(wait_for(kit))
+    tests = [TESTS[group] for group in arguments.groups if group in TESTS]
+    if kit is not None and not results[-1].passed:
+        tests.remove(TESTS["integration"])
+        results.append(Result("integration tests", "NOT RUN, for want of the cluster kit", 0))
+    passed = all(result.passed for result in results)
+    if not tests:
+        print(*table(results), sep="\n")
+        return 0 if passed else 1
+    return run_pytest(tests, arguments.slow, ResultsAbovePytest(results, start)) or (0 if passed else 1)
+
+
+def run(leg: Leg) -> Result:
+    """Run one leg below its heading."""
+    heading(leg.name)
+    start = time.monotonic()
+    process = subprocess.Popen([BIN / leg.command[0], *leg.command[1:]], cwd=ROOT, start_new_session=True)
+    with ended(process):
+        verdict = wait(process, leg.minutes)
+    result = Result(leg.name, verdict, time.monotonic() - start)
+    print(f"{verdict}, {duration(result.seconds)}", flush=True)
+    return result
+
+
+def run_pytest(paths: list[str], slow: bool, plugin: ResultsAbovePytest) -> int:
+    """Run the tests in this process, which leaves the terminal and Ctrl-C to pytest."""
+    heading(f"pytest {' '.join(paths)}")
+    sys.path.pop(0)  # the directory of this file, which is no place to import from
+    return int(pytest.main([*paths, *(["--slow-too"] if slow else [])], plugins=[plugin]))
+
+
+@contextlib.contextmanager
+def kit_in_the_background(wanted: bool) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Build the cluster kit as long as the block lasts, or nothing; what it says goes to KIT_LOG."""
+    if not wanted:
+        yield None
+        return
+    command = ["nice", "-n", "19", sys.executable, "tests/cluster/cluster.py", "build"]
+    with KIT_LOG.open("wb") as log:
+        kit = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    print(f"The cluster kit is built in the background, see {KIT_LOG.relative_to(ROOT)}", flush=True)
+    with ended(kit):
+        yield kit
+
+
+def wait_for(kit: subprocess.Popen[bytes]) -> Result:
+    """Wait for the rest of the kit's build and show what it said, if it failed."""
+    heading("cluster kit (begun at the start)")
+    start = time.monotonic()
+    verdict = wait(kit, KIT_MINUTES)
+    if verdict != "ok":
+        print(KIT_LOG.read_text(errors="replace")[-10_000:])
+    result = Result("cluster kit, rest of the build", verdict, time.monotonic() - start)
+    print(f"{verdict}, waited {duration(result.seconds)}", flush=True)
+    return result
+
+
+def wait(process: subprocess.Popen[bytes], minutes: float) -> str:
+    """Wait for a process to end by itself and say how that went."""
+    try:
+        status = process.wait(minutes * 60)
+    except subprocess.TimeoutExpired:
+        return f"FAILED: still running after {minutes:g} minutes"
+    return "ok" if status == 0 else f"FAILED with exit status {status}"
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End the process with all its children when the block is left, however it is left."""
+    try:
+        yield
+    finally:
+        for last_word in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):  # nobody is left
+                os.killpg(process.pid, last_word)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+
+
+def table(results: Iterable[Result]) -> list[str]:
+    """One line for every leg."""
+    return [f"{result.name:32} {duration(result.seconds):>12}  {result.verdict}" for result in results]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def heading(text: str) -> None:
+    """Begin a new part of the output."""
+    print(f"\n=== {text}", flush=True)
+
+
+def prepare_environment() -> None:
+    """Let the tools find each other, and our collection where playbooks name it."""
+    os.chdir(ROOT)
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / ".cache/collections")
+
+
+if __name__ == "__main__":
+    # Like Ctrl-C, so that what runs in sessions of their own is ended too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    prepare_environment()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

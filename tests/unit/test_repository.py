@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said in two places, or agreed for all files: that it is still the same, and still kept."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from tools.checkout import ROOT, project_files
+
+FILES = sorted(project_files())
+PLUGINS = ROOT / "plugins"
+GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+COLLECTION = f"{GALAXY['namespace']}.{GALAXY['name']}"
+MODULES = sorted((PLUGINS / "modules").glob("*.py"))
+ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
+
+# Who may import whom in plugins/module_utils: a file only from its own layer and those above it in this table. A new
+# file is added here first.
+LAYERS = (
+    # knowledge: no input, no output, no Ansible
+    {"_claims", "_durations", "_errors", "_findings", "_kinds", "_kubeconfig", "_lifetime", "_names", "_namespaces"}
+    | {"_plan", "_rbac", "_redact"},
+    # input and output
+    {"_api", "_auth", "_files", "_transport"},
+    # what use cases are made with
+    {"_bulk", "_converge", "_entry", "_sets", "_sinks"},
+    # use cases: one for each module
+    {"_binding", "_service_account", "_token"},
+    # all use cases from one list
+    {"_accounts"},
+)
+# What the plugins may import of all that.
+PLUGINS_MAY_IMPORT = {
+    "modules": LAYERS[3] | {"_entry"},
+    "action": LAYERS[3] | {"_here"},
+    "plugin_utils": {"_entry", "_plain"},
+    "filter": {"_accounts", "_errors", "_plain"},
+}
+# Libraries that only the named files may import, so that one file shows how each is used.
+CONFINED = {"kubernetes": {"_auth", "_transport"}, "urllib3": {"_auth", "_transport"}, "ansible": {"_auth", "_entry"}}
+# Modules of the standard library that have no place in knowledge.
+IMPURE = {"os", "pathlib", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib.request"}
+
+HEADER = [
+    "# Copyright: (c) 2026, tokenwright contributors",
+    "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)",
+    "# SPDX-License-Identifier: GPL-3.0-or-later",
+]
+
+
+def test_the_version_is_told_once_or_everywhere_the_same() -> None:
+    version = GALAXY["version"]
+    assert not re.search(r"^\[project\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    released = ROOT / "changelogs/changelog.yaml"
+    releases = yaml.safe_load(released.read_text())["releases"] if released.exists() else {}
+    fragment = ROOT / f"changelogs/fragments/{version}.yml"
+    assert version in releases or "release_summary" in yaml.safe_load(fragment.read_text())
+
+
+def test_a_module_has_an_action_plugin_and_belongs_to_the_action_group() -> None:
+    names = {path.stem for path in MODULES}
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
+    assert list(groups) == ["k8s_sa"]
+    assert set(groups["k8s_sa"]) == names
+    assert {path.stem for path in (PLUGINS / "action").glob("*.py")} == names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_says_its_group_and_since_when_it_exists(module: Path) -> None:
+    documentation = _documentation(module)
+    assert documentation["version_added"]
+    attributes = _attributes(documentation)
+    assert attributes["action_group"]["membership"] == [f"{COLLECTION}.k8s_sa"]
+    assert {"check_mode", "diff_mode", "idempotent"} <= attributes.keys()
+
+
+def test_the_execution_environment_installs_what_the_modules_require() -> None:
+    dependencies = yaml.safe_load((ROOT / "meta/execution-environment.yml").read_text())["dependencies"]
+    assert dependencies == {"python": "requirements.txt", "system": "bindep.txt"}
+    assert {"kubernetes", "PyYAML"} == {requirement.name for requirement in _requirements("requirements.txt")}
+    assert (ROOT / "bindep.txt").is_file()
+
+
+def test_everything_the_tests_install_is_pinned_once_and_is_a_version_that_we_support() -> None:
+    pins = _requirements("tests/constraints.txt")
+    applying = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    versions = {_normalized(pin.name): next(iter(pin.specifier)).version for pin in applying}
+    assert len(versions) == len(applying)
+    assert {str(pin.specifier)[:2] for pin in pins} == {"=="}
+    for requirement in _requirements("tests/requirements.txt"):
+        assert _normalized(requirement.name) in versions
+        assert not requirement.specifier, f"the version of {requirement.name} belongs in tests/constraints.txt"
+    for requirement in _requirements("requirements.txt"):
+        assert requirement.specifier.contains(versions[_normalized(requirement.name)])
+    supported = Requirement(
+        "ansible-core" + yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["requires_ansible"]
+    )
+    assert supported.specifier.contains(versions["ansible-core"])
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_explains_itself_and_specifies_what_it_defaults(role: Path) -> None:
+    assert (role / "README.md").is_file()
+    specified = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    defaults = role / "defaults/main.yml"
+    given = yaml.safe_load(defaults.read_text()) or {} if defaults.exists() else {}
+    assert given == {name: option["default"] for name, option in specified.items() if "default" in option}
+    assert all(name.startswith(f"{role.name}_") for name in specified)
+
+
+def test_nothing_is_excused_from_the_sanity_tests() -> None:
+    assert [name for name in FILES if name.match("tests/sanity/*")] == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(r"(?<![\w.$}-])/(?:work|root|farm)/", id="path of one machine"),
+        pytest.param(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.", id="token"),
+        pytest.param(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}", id="private key"),
+    ],
+)
+def test_no_file_holds_a(pattern: str) -> None:
+    forbidden = re.compile(pattern)
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in FILES}
+    assert [f"{name}: {found[0]}" for name, text in texts.items() for found in forbidden.finditer(text)] == []
+
+
+def test_every_source_file_begins_with_its_license() -> None:
+    sources = [name for name in FILES if name.parts[0] in ("plugins", "tests") and name.suffix in (".py", ".sh")]
+    assert sources
+    assert [str(name) for name in sources if not _begins_with_header(ROOT / name)] == []
+
+
+def test_module_utils_import_only_what_lies_below_them() -> None:
+    layer_of = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    sources = {path.stem: path for path in (PLUGINS / "module_utils").glob("*.py")}
+    assert layer_of.keys() == sources.keys()
+    upward = [
+        f"{name} imports {imported}"
+        for name, path in sources.items()
+        for imported in _siblings(path)
+        if layer_of.get(imported, len(LAYERS)) > layer_of[name]
+    ]
+    assert upward == []
+
+
+def test_libraries_are_imported_only_where_they_belong() -> None:
+    found = [
+        f"{path.stem} imports {library}"
+        for path in (PLUGINS / "module_utils").glob("*.py")
+        for library in _libraries(path)
+        if (library in CONFINED and path.stem not in CONFINED[library])
+        or (library in IMPURE and path.stem in LAYERS[0])
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", PLUGINS_MAY_IMPORT)
+def test_plugins_see_only_use_cases_and_the_way_to_run_them(folder: str) -> None:
+    sources = sorted((PLUGINS / folder).glob("*.py"))
+    allowed = PLUGINS_MAY_IMPORT[folder]
+    assert sources
+    assert [f"{path.stem} imports {name}" for path in sources for name in _siblings(path) if name not in allowed] == []
+
+
+def test_the_artefact_holds_the_project_and_nothing_else(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("ansible-galaxy")
+    subprocess.run([program, "collection", "build", ROOT, "--output-path", tmp_path], check=True, capture_output=True)
+    with tarfile.open(tmp_path / f"{COLLECTION.replace('.', '-')}-{GALAXY['version']}.tar.gz") as artefact:
+        packed = {Path(member.name) for member in artefact.getmembers() if member.isfile()}
+    generated = {Path("MANIFEST.json"), Path("FILES.json")}
+    assert packed - generated == set(FILES) - {Path("galaxy.yml")}
+
+
+def _documentation(module: Path) -> dict[str, Any]:
+    """The DOCUMENTATION of a module, read without importing it."""
+    documentation: dict[str, Any] = _yaml_constants(module)["DOCUMENTATION"]
+    return documentation
+
+
+def _attributes(documentation: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a module with those of its doc fragments, the module's own winning."""
+    attributes: dict[str, Any] = {}
+    for reference in documentation.get("extends_documentation_fragment", []):
+        if reference.startswith(f"{COLLECTION}."):
+            name, _dot, part = reference.removeprefix(f"{COLLECTION}.").partition(".")
+            constants = _yaml_constants(PLUGINS / f"doc_fragments/{name}.py")
+            attributes |= constants[part.upper() or "DOCUMENTATION"].get("attributes", {})
+    attributes |= documentation.get("attributes", {})
+    return attributes
+
+
+def _yaml_constants(path: Path) -> dict[str, Any]:
+    """Every assignment of a string in a file, in classes too, taken as YAML."""
+    assignments = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assign))
+    return {
+        target.id: yaml.safe_load(node.value.value)
+        for node in assignments
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+
+
+def _requirements(name: str) -> list[Requirement]:
+    lines = (line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _begins_with_header(path: Path) -> bool:
+    lines = path.read_text().splitlines()
+    if lines and lines[0] in ("#!/usr/bin/python", "#!/bin/sh"):
+        lines = lines[2:] if lines[1] == "" else lines[1:]
+    return lines[:3] == HEADER
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """What a file imports, as dotted names: of `from a import b` both `a` and `a.b`; a leading dot is kept."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * bool(node.level) + (node.module or "")
+            yield origin
+            yield from (f"{origin}.{name.name}" for name in node.names)
+
+
+def _siblings(path: Path) -> set[str]:
+    """The files of this collection that a file imports, by their names."""
+    known = {file.stem for folder in ("module_utils", "plugin_utils") for file in (PLUGINS / folder).glob("*.py")}
+    own = (name for name in _imports(path) if name.startswith((".", "ansible_collections.tokenwright.")))
+    return {word for name in own for word in name.split(".") if word in known}
+
+
+def _libraries(path: Path) -> set[str]:
+    """What a file imports from elsewhere: the dotted names and their first words."""
+    names = {name for name in _imports(path) if not name.startswith(".")}
+    return names | {name.partition(".")[0] for name in names}
