@@ -15,7 +15,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible import constants
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
@@ -39,13 +40,16 @@ class SaAction(ActionBase):
             raise AnsibleActionFail(
                 "return_token cannot be used with async: the job's file would hold the token in clear text"
             )
-        result = self._run_here(args) if self._is_here(task_vars) else self._ship(args, task_vars)
+        result = self._run_here(args, task_vars) if self._is_here(task_vars) else self._ship(args, task_vars)
         if carries_secret(result):
             result["_ansible_no_log"] = True
         return result
 
-    def _run_here(self, args: dict[str, Any]) -> dict[str, Any]:
-        return run_here(self.USE_CASE, args, check_mode=self._task.check_mode, diff=self._task.diff)
+    def _run_here(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        result = run_here(self.USE_CASE, args, check_mode=self._task.check_mode, diff=self._task.diff)
+        if not _shows_invocation(task_vars):
+            del result["invocation"]
+        return result
 
     def _ship(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = self._execute_module(
@@ -68,6 +72,14 @@ class SaAction(ActionBase):
         hostvars = task_vars.get("ansible_delegated_vars", {}).get(delegated, {}) if delegated else task_vars
         chosen = hostvars.get("ansible_python_interpreter")
         return str(self._templar.template(chosen)) if chosen else None
+
+
+def _shows_invocation(task_vars: Mapping[str, Any]) -> bool:
+    """ansible-core 2.21 made it a setting whether results repeat their options; before, they always did."""
+    try:
+        return bool(constants.config.get_config_value("INJECT_INVOCATION", variables=task_vars))
+    except AnsibleError:
+        return True
 
 
 def _asks_for_token(args: Mapping[str, Any]) -> bool:

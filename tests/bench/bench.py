@@ -40,7 +40,7 @@ class Line:
 
     what: str
     figure: str
-    bar: str
+    aim: str
 
 
 class Bench:
@@ -92,10 +92,10 @@ def loop(count: int) -> list[dict[str, Any]]:
 
 
 def milliseconds_per_item(bench: Bench, count: int, *arguments: str) -> float:
-    """Of a loop that changes nothing: the difference to the same play with one item, so that start-up does not count."""
+    """Of a loop that changes nothing; the same play with one item is subtracted, so start-up does not count."""
     bench.seconds(loop(1), *arguments)
     many, one = [], []
-    for _ in range(bench.rounds):
+    for dummy in range(bench.rounds):
         many.append(bench.seconds(loop(count), *arguments))
         one.append(bench.seconds(loop(1), *arguments))
     return 1000 * (statistics.median(many) - statistics.median(one)) / (count - 1)
@@ -197,7 +197,7 @@ def main() -> None:
     lines = measure(options.rounds, options.accounts)
     width = max(len(line.what) for line in lines)
     for line in lines:
-        print(f"{line.what:{width}}  {line.figure:32}  {line.bar}")
+        print(f"{line.what:{width}}  {line.figure:32}  {line.aim}")
 
 
 if __name__ == "__main__":

@@ -234,7 +234,7 @@ class Cluster:
     def _start_all(self, programs: Mapping[str, Path]) -> None:
         self._layout.pki.ensure()
         settings = self._next_settings(programs)
-        for _ in range(_PORT_ATTEMPTS):
+        for dummy in range(_PORT_ATTEMPTS):
             self._write_files(settings)
             try:
                 return self._converge(settings)

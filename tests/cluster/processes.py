@@ -115,11 +115,11 @@ class ProcessTable:
 
     def identity(self, name: str) -> Identity | None:
         """The process that runs under this name now, if any."""
-        child = self._children.get(name)
-        if child and child.poll() is not None:
-            del self._children[name]
         record = self._record(name)
-        return record[0] if record and record[0].alive() else None
+        if record and record[0].alive():
+            return record[0]
+        self._reap(name)
+        return None
 
     def up_to_date(self, process: Process) -> bool:
         """Does it run, with this command line, these inputs and this owner?"""
@@ -165,6 +165,12 @@ class ProcessTable:
                     f"{name} (pid {identity.pid}) does not end even after SIGKILL: see with ps what blocks it."
                 )
         (self._records / f"{name}.json").unlink(missing_ok=True)
+
+    def _reap(self, name: str) -> None:
+        """Collect the exit status of a child that has ended."""
+        child = self._children.pop(name, None)
+        if child:
+            child.wait(timeout=10)
 
     def _command(self, process: Process) -> tuple[str, ...]:
         return supervised(process.argv, self.owner) if self.owner else process.argv
@@ -224,7 +230,7 @@ def undisturbed() -> Iterator[None]:
         yield  # Python handles signals in the main thread only.
         return
     held: list[int] = []
-    before = {int(number): signal.signal(number, lambda it, _: held.append(it)) for number in _ENDING}
+    before = {int(number): signal.signal(number, lambda it, dummy: held.append(it)) for number in _ENDING}
     try:
         yield
     finally:

@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
         print(f"{command[0]} cannot be run: {error.strerror}", file=sys.stderr)
         return 127
     if not _leads_group():
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        signal.signal(signal.SIGTERM, lambda *dummy: child.terminate())
     while child.poll() is None:
         if start_ticks(owner) != ticks:
             _kill(child)
@@ -68,7 +68,7 @@ def _let_signals_pass() -> None:
     # The command is in the same process group and gets the group's signals; it decides what they mean. A handler that
     # does nothing rather than SIG_IGN, because a command would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *dummy: None)
 
 
 def _die_with(supervisor: int) -> Callable[[], None]:

@@ -162,10 +162,10 @@ class FaultServer:
             if not chunk:
                 return None
             data += chunk
-        head, _, rest = data.partition(b"\r\n\r\n")
+        head, rest = data.partition(b"\r\n\r\n")[::2]
         lines = head.decode("latin-1").split("\r\n")
         headers: dict[str, tuple[str, ...]] = {}
-        for name, _, value in (line.partition(": ") for line in lines[1:]):
+        for name, value in (line.partition(": ")[::2] for line in lines[1:]):
             headers[name.lower()] = (*headers.get(name.lower(), ()), value)
         length = int(headers.get("content-length", ("0",))[0])
         while len(rest) < length:

@@ -291,6 +291,15 @@ def test_requests_are_counted_and_warnings_said_once(api: Api) -> None:
     assert "warnings" not in result(api, ["a"])
 
 
+def test_of_very_many_warnings_the_first_are_said(api: Api) -> None:
+    outcomes = [begin(f"{number}") for number in range(12)]
+    for outcome in outcomes:
+        outcome.warnings = [f"{outcome.title} is coming"]
+    found = _bulk.as_result(outcomes, api, bulk=True, check_mode=True)["warnings"]
+    assert found == [*(f"ci/{number} is coming" for number in range(10)), "and 2 more warnings of this kind"]
+    assert len(_bulk.as_result(outcomes[:10], api, bulk=True, check_mode=True)["warnings"]) == 10
+
+
 def test_a_diff_has_what_changed(api: Api) -> None:
     def diff(name: str) -> dict[str, Any]:
         return {"before_header": f"ci/{name}", "after_header": f"ci/{name}", "before": None, "after": None}

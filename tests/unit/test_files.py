@@ -425,7 +425,7 @@ def test_no_descriptor_stays_open(path: str) -> None:
 
     before = descriptors()
     os.mkdir(path)
-    for _ in range(3):
+    for _attempt in range(3):
         with suppress(FileError):
             read_private(path)
         with suppress(FileError):
@@ -507,7 +507,7 @@ with Sidecar(sys.argv[1]).locked():
 """
 
 COUNT = """
-for _ in range(20):
+for _attempt in range(20):
     with Sidecar(sys.argv[1]).locked():
         count = int(read_private(sys.argv[1]) or 0)
         with PrivateFile(sys.argv[1], Permissions(0o600)) as file:
@@ -571,7 +571,7 @@ def test_two_locks_of_one_process_exclude_each_other_too(path: str, monkeypatch:
 
 
 def test_under_the_lock_no_change_of_another_process_is_lost(path: str) -> None:
-    processes = [other_process(COUNT, path) for _ in range(3)]
+    processes = [other_process(COUNT, path) for _number in range(3)]
     for process in processes:
         process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0, 0, 0]
@@ -607,7 +607,7 @@ def reading(path):
 
 def unprivileged(program: str, *args: str) -> Any:
     with other_process(f"{DROP}\nprint(json.dumps({program}))", *args) as process:
-        output, _ = process.communicate(timeout=60)
+        output = process.communicate(timeout=60)[0]
     assert process.returncode == 0
     return json.loads(output)
 
@@ -658,5 +658,5 @@ def test_without_privileges_a_file_of_others_is_replaced_where_that_is_allowed(o
     os.chmod(open_directory, LIKE_TMP)
     os.chown(open_directory, 0, 0)
     write(path, "of root", Permissions(0o600, owner="0", group="0"))
-    code, _ = unprivileged("attempt(sys.argv[1])", path)
-    assert (code, Path(path).read_text(), os.listdir(open_directory)) == ("eperm", "of root", ["token"])
+    refused = unprivileged("attempt(sys.argv[1])", path)
+    assert (refused[0], Path(path).read_text(), os.listdir(open_directory)) == ("eperm", "of root", ["token"])

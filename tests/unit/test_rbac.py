@@ -156,7 +156,7 @@ def _matches(one: Rule, asked: Asked) -> bool:
         return False
     if asked.path:
         return any(_path_matches(url, asked.path) for url in one.get("nonResourceURLs", ()))
-    whole, _, subresource = asked.resource.partition("/")
+    whole, subresource = asked.resource.partition("/")[::2]
     resources = {"*", asked.resource, *([f"*/{subresource}"] if subresource else [])}
     names = one.get("resourceNames", ())
     return bool(
