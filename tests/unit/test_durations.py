@@ -63,6 +63,8 @@ def test_a_share_is_a_float_and_a_duration_an_int(value: object, expected: float
         ("9" * 400 + "%", "is more than 100%"),
         ("-5%", "renew_before: '-5%' is not a duration: write a percentage (20%), whole seconds or 90s"),
         ("%", "is not a duration: write a percentage"),
+        ("20%%", "is not a duration: write a percentage"),
+        ("20% 1h", "is not a duration: write a percentage"),
         ("5 %", "is not a duration: write a percentage"),
         (0.2, "renew_before: 0.2 is not a duration: write a percentage"),
         (True, "renew_before: True is not a duration: write a percentage"),
