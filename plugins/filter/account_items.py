@@ -31,17 +31,16 @@ def account_items(value: object, kind: str, state: str | None = None) -> list[di
 def _check(accounts: tuple[Account, ...]) -> None:
     for kind in KINDS.values():
         validator = ArgumentSpecValidator({name: dict(spec) for name, spec in kind.options.items()})
-        for account in accounts:
-            for entry in kind.entries(account):
-                _check_entry(entry, kind, validator)
+        entries = [entry for account in accounts for entry in kind.entries(account)]
+        kind.check_together([_checked(entry, kind, validator) for entry in entries])
 
 
-def _check_entry(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> None:
-    checked = validator.validate(entry.item)
+def _checked(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> Any:
+    checked = validator.validate({name: value for name, value in entry.item.items() if value is not None})
     if checked.error_messages:
         raise InputError(f"{entry.place}: {' '.join(checked.error_messages[0].split())}")
     try:
-        kind.check(checked.validated_parameters)
+        return kind.check(checked.validated_parameters)
     except InputError as error:
         raise InputError(f"{entry.place}: {error.what}", error.hint) from None
 

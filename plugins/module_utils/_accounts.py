@@ -89,12 +89,14 @@ class Kind:
 
     Attributes:
         options: its item options.
-        check: takes an item with all options; raises InputError if it cannot be right.
+        check: takes an item with all options, returns what it declares; raises InputError if it cannot be right.
+        check_together: takes all that is declared; raises InputError if two would undo each other.
         entries: the entries of an account that are its items.
     """
 
     options: Mapping[str, dict[str, Any]]
-    check: Callable[[Mapping[str, Any]], object]
+    check: Callable[[Mapping[str, Any]], Any]
+    check_together: Callable[[Sequence[Any]], None]
     entries: Callable[[Account], tuple[Entry, ...]]
 
 
@@ -102,14 +104,21 @@ KINDS: Mapping[str, Kind] = {
     _service_account.LIST: Kind(
         _service_account.ITEM_OPTIONS,
         lambda item: _service_account.DesiredAccount.from_item(item, None),
+        lambda dummy: None,  # that an account is there twice is found when the list is read
         lambda account: (account.declared,),
     ),
     _binding.LIST: Kind(
         _binding.ITEM_OPTIONS,
         lambda item: _binding.DesiredGrant.from_item(item, None),
+        _binding.refuse_shared_roles,
         lambda account: account.grants,
     ),
-    _token.LIST: Kind(_token.ITEM_OPTIONS, _token.DesiredToken.from_item, lambda account: account.tokens),
+    _token.LIST: Kind(
+        _token.ITEM_OPTIONS,
+        _token.DesiredToken.from_item,
+        _token.refuse_shared_files,
+        lambda account: account.tokens,
+    ),
 }
 
 

@@ -10,11 +10,11 @@ knowledge. Option and variable names are those of kubernetes.core. Documented in
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
-from ._errors import ConnectError
+from ._errors import ConnectError, InputError
 from ._redact import Secrets
 
 try:
@@ -112,8 +112,39 @@ class ConnectionOptions:
     def from_params(cls, params: Mapping[str, Any]) -> ConnectionOptions:
         """Pick them out of validated parameters; an empty string (AWX sends them) counts as not given."""
         given = {name: params.get(name) for name in ARGUMENT_SPEC}
+        _check_options(given)
         given["impersonate_groups"] = tuple(given["impersonate_groups"] or ())
+        # a trailing line break is what a file, or a YAML block, gives along
+        given["api_key"] = (given["api_key"] or "").strip()
         return cls(**{name: value for name, value in given.items() if value not in (None, "")})
+
+
+# longer ones are mistakes (milliseconds, an epoch)
+_LONGEST_TIMEOUT = 24 * 3600
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    for name, least in (("request_timeout", 1), ("retry_timeout", 0)):
+        value = given[name]
+        if value is not None and not least <= value <= _LONGEST_TIMEOUT:
+            raise InputError(f"{name}: {value} is out of range", f"use {least} to {_LONGEST_TIMEOUT} seconds")
+    if given["kubeconfig"] is not None and not isinstance(given["kubeconfig"], str | Mapping):
+        kind = type(given["kubeconfig"]).__name__
+        raise InputError(f"kubeconfig: {kind} is neither a path nor the content of a kubeconfig", "give one of the two")
+    if given["impersonate_groups"] and not given["impersonate_user"]:
+        raise InputError("impersonate_groups needs impersonate_user", "say who is to be impersonated")
+
+
+def is_content(kubeconfig: object) -> bool:
+    """Whether this is a kubeconfig itself and not the path of one: it then holds credentials."""
+    if not isinstance(kubeconfig, str):
+        return isinstance(kubeconfig, Mapping)
+    return (
+        "\n" in kubeconfig or ": " in kubeconfig or kubeconfig.lstrip().startswith("{") or len(kubeconfig) > _PATH_MAX
+    )
+
+
+_PATH_MAX = 4096
 
 
 @dataclass(frozen=True)
@@ -151,46 +182,82 @@ def load(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
     """
     if MISSING_LIBRARY:
         raise ConnectError(
-            f"the Python library {MISSING_LIBRARY} is not installed for the interpreter that runs this task",
+            f"the Python library {MISSING_LIBRARY} is not installed for {sys.executable}, which runs this task",
             code="missing_library",
-            hint="install it there: pip install kubernetes PyYAML",
+            hint="install kubernetes and PyYAML there, or choose another Python (ansible_python_interpreter)",
         )
-    configuration = Configuration()
-    source = _configure(configuration, options)
-    _override(configuration, options)
-    if not configuration.host or not urlsplit(configuration.host).hostname:
-        raise ConnectError(
-            f"{source}: no usable server address", code="no_server", hint="set host to https://name:port"
-        )
-    authorization = _authorization(configuration)
-    for secret in (
-        options.api_key,
-        authorization,
-        (authorization or "").partition(" ")[2],
-        _password(configuration.proxy),
-    ):
-        secrets.add(secret)
     try:
-        endpoint = Endpoint(
-            server=configuration.host.rstrip("/"),
-            source=source,
-            verify=bool(configuration.verify_ssl),
-            ca_pem=_read_ca(configuration.ssl_ca_cert),
-            authorization=authorization,
-            ssl_context=_ssl_context(configuration),
-            tls_server_name=getattr(configuration, "tls_server_name", None),
-            proxy=configuration.proxy,
-            no_proxy=configuration.no_proxy,
-            impersonate_user=options.impersonate_user,
-            impersonate_groups=options.impersonate_groups,
-        )
+        endpoint = _resolve(options, secrets)
     finally:
         # the client keeps keys from kubeconfig data in temporary files until exit, but Ansible's workers skip exit
         # handlers
         kube_config._cleanup_temp_files()
-    # what is still there was no temporary file
-    ca_file = configuration.ssl_ca_cert
-    return replace(endpoint, ca_file=ca_file if ca_file and os.path.exists(ca_file) else None)
+    # a CA file that is gone by now was one of those
+    return replace(endpoint, ca_file=endpoint.ca_file if os.path.exists(endpoint.ca_file or "") else None)
+
+
+def _resolve(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
+    configuration = Configuration()
+    source = _configure(configuration, options)
+    _override(configuration, options)
+    _check_address(configuration.host, source)
+    authorization = _authorization(configuration)
+    credential = (authorization or "").partition(" ")[2]
+    for secret in (options.api_key, authorization, credential, _password(configuration.proxy)):
+        secrets.add(secret)
+    endpoint = Endpoint(
+        server=configuration.host.rstrip("/"),
+        source=source,
+        verify=bool(configuration.verify_ssl),
+        ca_pem=_read_ca(configuration.ssl_ca_cert),
+        ca_file=configuration.ssl_ca_cert,
+        authorization=authorization,
+        ssl_context=_ssl_context(configuration),
+        tls_server_name=getattr(configuration, "tls_server_name", None),
+        proxy=configuration.proxy,
+        no_proxy=configuration.no_proxy,
+        impersonate_user=options.impersonate_user,
+        impersonate_groups=options.impersonate_groups,
+    )
+    _check_headers(endpoint, source)
+    return endpoint
+
+
+def _check_address(host: str | None, source: str) -> None:
+    """A server URL that can be used and may be shown.
+
+    Raises:
+        ConnectError: it has no host, no possible port, or a password in it.
+    """
+    try:
+        parts = urlsplit(host or "")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        parts, usable = urlsplit(""), False
+    if not usable or any(character.isspace() for character in host or ""):
+        raise ConnectError(
+            f"{source}: no usable server address", code="no_server", hint="set host to https://name:port"
+        )
+    if parts.username or parts.password:
+        raise ConnectError(
+            f"{source}: the server address holds a user or password", code="no_server", hint="use api_key"
+        )
+
+
+def _check_headers(endpoint: Endpoint, source: str) -> None:
+    """What travels in HTTP headers must fit into them."""
+    named = {
+        "the credential": endpoint.authorization or "",
+        "impersonate_user": endpoint.impersonate_user or "",
+        "impersonate_groups": "".join(endpoint.impersonate_groups),
+    }
+    for name, value in named.items():
+        if not value.isascii() or any(ord(character) < 32 for character in value):
+            raise ConnectError(
+                f"{source}: {name} has characters that no HTTP header can hold",
+                code="bad_header",
+                hint="look for line breaks and letters outside of ASCII",
+            )
 
 
 def _configure(configuration: Any, options: ConnectionOptions) -> str:
@@ -247,16 +314,21 @@ def _from_kubeconfig(configuration: Any, kubeconfig: str | Mapping[str, Any], co
 def _content(kubeconfig: str | Mapping[str, Any], source: str) -> Any:
     if isinstance(kubeconfig, Mapping):
         return dict(kubeconfig)
-    if kubeconfig.lstrip().startswith("{"):
-        try:
-            return json.loads(kubeconfig)
-        except ValueError:
-            raise _unusable(source, "begins with '{' but is not JSON") from None
+    if is_content(kubeconfig):
+        # JSON is YAML
+        config = _parsed(lambda: yaml.safe_load(kubeconfig), source)
+        if not isinstance(config, dict):
+            raise _unusable(source, "has content that is no mapping")
+        return config
     paths = [os.path.expanduser(path) for path in kubeconfig.split(os.pathsep) if path]
     if not any(os.path.exists(path) for path in paths):
-        raise _unusable(source, "does not exist")
+        raise _unusable(source, "does not exist" + (f" ({paths[0]})" if paths[:1] != [kubeconfig] else ""))
+    return _parsed(lambda: kube_config.KubeConfigMerger(os.pathsep.join(paths)).config, source)
+
+
+def _parsed(parse: Callable[[], Any], source: str) -> Any:
     try:
-        config = kube_config.KubeConfigMerger(os.pathsep.join(paths)).config
+        return parse()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise _unusable(source, f"is not YAML{f' (line {mark.line + 1})' if mark else ''}") from None
@@ -264,7 +336,6 @@ def _content(kubeconfig: str | Mapping[str, Any], source: str) -> Any:
         raise _unusable(source, "is not a text file") from None
     except OSError as error:
         raise _unusable(source, f"cannot be read ({error.strerror})") from None
-    return config
 
 
 def _unusable(source: str, why: str) -> ConnectError:
@@ -310,6 +381,7 @@ def _quiet_client() -> Iterator[None]:
 def _override(configuration: Any, options: ConnectionOptions) -> None:
     """Explicit options win over what a file said."""
     if options.host:
+        _check_address(options.host, "host")
         configuration.host = options.host
     if options.api_key:
         configuration.api_key = {"authorization": f"Bearer {options.api_key}"}

@@ -213,7 +213,7 @@ def plan(
     writes: list[Write] = []
     if desired.rules is not None and desired.role_ref:
         writes += _role_writes(desired, desired.role_ref, live)
-    elif desired.role_ref and desired.role_ref in live and live[desired.role_ref] is None:
+    elif desired.role_ref and desired.role_ref in live and _is_gone(desired.role_ref, live):
         notes += _missing_role(desired, check_mode=check_mode)
     if desired.subjects is not None:
         writes += _binding_writes(desired, live)
@@ -242,6 +242,18 @@ def _missing_role(desired: DesiredGrant, *, check_mode: bool) -> list[str]:
     )
 
 
+def _is_gone(ref: Ref, live: Live) -> bool:
+    role = live[ref]
+    if role is not None:
+        _refuse_terminating(ref, role)
+    return role is None
+
+
+def _refuse_terminating(ref: Ref, obj: Object) -> None:
+    if is_terminating(obj):
+        raise ApiError(f"{ref} is being deleted", code="terminating", hint="wait until it is gone and run again")
+
+
 def _role_writes(desired: DesiredGrant, role_ref: Ref, live: Live) -> list[Write]:
     role = live[role_ref]
     rules = [dict(rule) for rule in desired.rules or ()]
@@ -249,6 +261,7 @@ def _role_writes(desired: DesiredGrant, role_ref: Ref, live: Live) -> list[Write
         body = _declared(desired, skeleton(role_ref) | {"rules": rules})
         body["metadata"].setdefault("annotations", {})[MADE_FOR] = desired.ref.name
         return [Write("create", role_ref, "missing", body)]
+    _refuse_terminating(role_ref, role)
     if role.get("aggregationRule"):
         raise InputError(
             f"{role_ref} is aggregated: its rules are the control plane's", "give rules to one of the roles it collects"
@@ -269,10 +282,7 @@ def _binding_writes(desired: DesiredGrant, live: Live) -> list[Write]:
         subjects = [subject.to_api() for subject in desired.subjects or ()]
         body = skeleton(desired.ref) | {"roleRef": api_ref, "subjects": subjects}
         return [Write("create", desired.ref, "missing", _declared(desired, body))]
-    if is_terminating(binding):
-        raise ApiError(
-            f"{desired.ref} is being deleted", code="terminating", hint="wait until it is gone and run again"
-        )
+    _refuse_terminating(desired.ref, binding)
     _refuse_other_role(desired.ref, binding["roleRef"], api_ref)
     subjects = _kept_and_added(desired, binding)
     differ = subjects != (binding.get("subjects") or [])
@@ -340,7 +350,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         lambda item: DesiredGrant.from_item(item, set_name),
         lambda desired: str(desired.ref),
     )
-    _refuse_shared_roles(items.desired)
+    refuse_shared_roles(items.desired)
     api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
     warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
     live = read(api, [ref for item in items.desired for ref in _refs(item)], params["workers"])
@@ -359,8 +369,12 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 
-def _refuse_shared_roles(desired: Sequence[DesiredGrant]) -> None:
-    """Two items that write the same role would undo each other on every run."""
+def refuse_shared_roles(desired: Sequence[DesiredGrant]) -> None:
+    """Two items that write the same role would undo each other on every run.
+
+    Raises:
+        InputError: two do.
+    """
     made = Counter(item.role_ref for item in desired if item.rules is not None and item.present)
     for ref, count in made.items():
         if count > 1:

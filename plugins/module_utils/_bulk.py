@@ -216,10 +216,16 @@ def _summary(outcomes: Sequence[Outcome], pruned: Sequence[Outcome], *, check_mo
     changed = sum(outcome.changed for outcome in outcomes)
     would = " would be" if check_mode else ""
     result["reason"] = "changed" if changed or pruned else UP_TO_DATE
-    result["msg"] = f"{changed} of {len(outcomes)}{would} changed" if changed else f"all {len(outcomes)} are up to date"
+    result["msg"] = f"{changed} of {len(outcomes)}{would} changed" if changed else _nothing_to_do(len(outcomes))
     if pruned:
         result["msg"] += f", {len(pruned)}{would} pruned"
     return result
+
+
+def _nothing_to_do(count: int) -> str:
+    if count == 0:
+        return "the list is empty: nothing to do"
+    return f"all {count} are up to date" if count > 1 else "1 of 1 is up to date"
 
 
 def _entry(outcome: Outcome) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -68,8 +69,16 @@ def read_claims(token: str) -> Claims | None:
             credential_id=str(payload["jti"]) if "jti" in payload else None,
             bound_to=_bound_to(private),
         )
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether the text has the form of a signed token, readable or not."""
+    return text.startswith("eyJ") and _TOKEN.fullmatch(text) is not None
 
 
 def sha256(token: str) -> str:

@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 from ._errors import InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+)([smhd]?)")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
+_DURATION = re.compile(r"([0-9]+)([smhd]?)")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
 
 def seconds(value: object, option: str) -> int:
@@ -52,9 +52,12 @@ def instant(value: object, option: str) -> datetime:
         parsed: datetime | None = value
     else:
         parsed = _parse(str(value).strip())
-    if parsed is None or parsed.tzinfo is None:
-        raise InputError(f"{option}: {value!s} is not an RFC 3339 time", "write it like 2027-01-31T00:00:00Z")
-    return parsed.astimezone(timezone.utc)
+    try:
+        if parsed is not None and parsed.tzinfo is not None:
+            return parsed.astimezone(timezone.utc)
+    except OverflowError:
+        pass  # a year that UTC does not have
+    raise InputError(f"{option}: {value!s} is not an RFC 3339 time", "write it like 2027-01-31T00:00:00Z")
 
 
 def _parse(text: str) -> datetime | None:

@@ -19,6 +19,7 @@ from typing import Any, NoReturn, Protocol
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 
+from ._auth import is_content
 from ._errors import InputError, ProvisionError
 from ._redact import Secrets
 
@@ -77,9 +78,24 @@ def run_here(use_case: UseCase, args: Mapping[str, Any], *, check_mode: bool, di
 
 
 def packed(args: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with a kubeconfig mapping as one string: Ansible then masks it as a whole, not every word in it."""
-    kubeconfig = args.get("kubeconfig")
-    return {**args, "kubeconfig": json.dumps(kubeconfig)} if isinstance(kubeconfig, Mapping) else dict(args)
+    """Options as they are checked: null means not given, and a kubeconfig mapping is one string.
+
+    As one string Ansible masks it as a whole, instead of every word in it wherever it occurs.
+    """
+    given = {name: _without_nulls(value) for name, value in args.items() if value is not None}
+    if isinstance(given.get("kubeconfig"), Mapping):
+        given["kubeconfig"] = json.dumps(args["kubeconfig"])
+    return given
+
+
+def _without_nulls(value: Any) -> Any:
+    """Items of a list of options without what is null in them."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {key: each for key, each in item.items() if each is not None} if isinstance(item, Mapping) else item
+        for item in value
+    ]
 
 
 def perform(
@@ -147,8 +163,10 @@ def carries_secret(result: Mapping[str, Any]) -> bool:
 def _shown(name: str, rule: Mapping[str, Any], value: Any) -> Any:
     if value is None:
         return None
-    if rule.get("no_log") and not (name == "kubeconfig" and _is_path(value)):
+    if rule.get("no_log") and not (name == "kubeconfig" and isinstance(value, str) and not is_content(value)):
         return _MASKED
+    if name in ("host", "proxy") and isinstance(value, str):
+        return value.rpartition("@")[2]
     options = rule.get("options")
     if options and isinstance(value, list):
         return [invocation(options, item) if isinstance(item, Mapping) else _MASKED for item in value]
@@ -157,12 +175,8 @@ def _shown(name: str, rule: Mapping[str, Any], value: Any) -> Any:
     return value
 
 
-def _is_path(kubeconfig: object) -> bool:
-    return isinstance(kubeconfig, str) and not kubeconfig.lstrip().startswith("{")
-
-
 def _is_kubeconfig_path(params: Mapping[str, Any], value: str) -> bool:
-    return value == params.get("kubeconfig") and _is_path(value)
+    return value == params.get("kubeconfig") and not is_content(value)
 
 
 def _known_secrets(params: Mapping[str, Any], no_log_values: Iterable[str]) -> Secrets:
@@ -179,10 +193,10 @@ _CREDENTIAL_KEYS = frozenset(
 
 def _credentials(kubeconfig: Any) -> Iterator[str]:
     """The secret leaves of a kubeconfig given as content."""
-    if isinstance(kubeconfig, str) and not _is_path(kubeconfig):
+    if isinstance(kubeconfig, str) and is_content(kubeconfig):
         try:
-            kubeconfig = json.loads(kubeconfig)
-        except ValueError:
+            kubeconfig = yaml.safe_load(kubeconfig)
+        except yaml.YAMLError:
             yield kubeconfig
     if isinstance(kubeconfig, Mapping):
         for key, value in kubeconfig.items():

@@ -178,7 +178,7 @@ def api_error(target: Target, status: int, body: object) -> ApiError:
     answer = body if isinstance(body, dict) and body.get("kind") == "Status" else {}
     reason = str(answer.get("reason") or "")
     said = _quote(answer)
-    error_type = _BY_STATUS.get(status, ApiError)
+    error_type = _BY_STATUS.get(status, ApiError) if answer else ApiError
     if status == 409:
         error_type = AlreadyExistsError if reason == "AlreadyExists" else ConflictError
     error = error_type(
@@ -198,7 +198,10 @@ def _quote(answer: dict[str, Any]) -> str:
 def _explained(error: ApiError, answer: dict[str, Any]) -> ApiError:
     """Add the hint and the RBAC rule where the answer lets us know them."""
     target = error.target
-    if error.http_status == 401:
+    if error.http_status == 404 and not answer:
+        error.code = "not_an_api_server"
+        error.hint = "that is not how a Kubernetes API server answers: check the address"
+    elif error.http_status == 401:
         error.hint = _UNAUTHORIZED_HINT
     elif target and _is_terminating(answer):
         error.code = "namespace_terminating"

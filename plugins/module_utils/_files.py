@@ -33,6 +33,9 @@ _LOCK_TIMEOUT = 60.0
 _LOCK_POLL = 0.05
 _LEFTOVER_AGE = 60.0
 
+# the highest number means "leave" to the kernel
+_NOBODYS_ID = 2**32 - 1
+
 
 @dataclass(frozen=True)
 class Permissions:
@@ -59,24 +62,42 @@ class Permissions:
         return _number(self.group, lambda name: grp.getgrnam(name).gr_gid, "group")
 
     def fit(self, path: str) -> bool:
-        """Whether the file has them."""
+        """Whether the file has them, and an owner who may have it."""
         found = os.stat(path)
-        return (
-            stat.S_IMODE(found.st_mode) == self.mode
-            and self.uid in (-1, found.st_uid)
-            and self.gid in (-1, found.st_gid)
-        )
+        uid, gid = self.for_file(path)
+        return stat.S_IMODE(found.st_mode) == self.mode and uid in (-1, found.st_uid) and gid in (-1, found.st_gid)
+
+    def for_file(self, path: str) -> tuple[int, int]:
+        """Owner and group the file at this path is to have; -1: leave.
+
+        Root keeps the owner of what is replaced only where that owner could have put it there legitimately: in a
+        directory of their own. Elsewhere (a shared directory) anybody may have made the file to be given the token.
+        """
+        uid, gid = self.uid, self.gid
+        if os.geteuid() != 0 or -1 not in (uid, gid):
+            return uid, gid
+        owner = group = -1
+        with suppress(OSError):
+            present, directory = os.lstat(path), os.stat(os.path.dirname(os.path.abspath(path)))
+            is_theirs = present.st_uid == directory.st_uid and not directory.st_mode & stat.S_IWOTH
+            owner, group = (present.st_uid, present.st_gid) if is_theirs else (os.geteuid(), os.getegid())
+        return (owner if uid == -1 else uid, group if gid == -1 else gid)
 
 
 def _number(name: str | None, look_up: Any, option: str) -> int:
     if name is None:
         return -1
-    if name.isdecimal():
-        return int(name)
     try:
-        return int(look_up(name))
-    except KeyError:
-        raise FileError(f"{option}: {name} does not exist here", code="unknown_owner", hint="create it first") from None
+        number = int(name) if name.isdecimal() else int(look_up(name))
+    except (KeyError, ValueError):
+        raise FileError(
+            f"{option}: {name!r} does not exist here", code="unknown_owner", hint="create it first"
+        ) from None
+    if number >= _NOBODYS_ID:
+        raise FileError(
+            f"{option}: {name} is out of range", code="unknown_owner", hint="give a name, or a smaller number"
+        )
+    return number
 
 
 def read_private(path: str, *, limit: int = 4 * 1024 * 1024) -> str | None:
@@ -154,21 +175,12 @@ class PrivateFile:
     def _open_temporary(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._fd = os.open(self._temporary, flags, 0o600, dir_fd=self._directory_fd)
-        uid, gid = self._ownership()
+        uid, gid = self._permissions.for_file(self.path)
         if (uid, gid) != (-1, -1):
             os.fchown(self._fd, uid, gid)
         # after the owner: chown drops bits, and the wider mode must not be seen under the old owner
         os.fchmod(self._fd, self._permissions.mode)
         self._copy_label()
-
-    def _ownership(self) -> tuple[int, int]:
-        """As asked for; else root keeps the owner of what is replaced."""
-        uid, gid = self._permissions.uid, self._permissions.gid
-        if os.geteuid() == 0 and -1 in (uid, gid):
-            with suppress(FileNotFoundError):
-                present = os.stat(self._name, dir_fd=self._directory_fd, follow_symlinks=False)
-                return (present.st_uid if uid == -1 else uid, present.st_gid if gid == -1 else gid)
-        return uid, gid
 
     def _copy_label(self) -> None:
         """A replaced file keeps its SELinux label; a new one gets the directory's by itself."""
@@ -200,8 +212,9 @@ def set_permissions(path: str, permissions: Permissions) -> None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            if (permissions.uid, permissions.gid) != (-1, -1):
-                os.fchown(fd, permissions.uid, permissions.gid)
+            uid, gid = permissions.for_file(path)
+            if (uid, gid) != (-1, -1):
+                os.fchown(fd, uid, gid)
             os.fchmod(fd, permissions.mode)
         finally:
             os.close(fd)

@@ -92,7 +92,10 @@ def stored(config: Mapping[str, Any], entry: Entry) -> Stored:
     user = _find(config, "users", entry.user_name)
     content = (user or {}).get("user") or {}
     extension = _extension(content)
-    return Stored(content.get("token"), Record.from_dict(extension.get("record")) if extension else None)
+    token = content.get("token")
+    return Stored(
+        None if token is None else str(token), Record.from_dict(extension.get("record")) if extension else None
+    )
 
 
 def merge(

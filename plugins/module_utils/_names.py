@@ -122,7 +122,7 @@ def _scalar(value: Any, option: str) -> str | None:
 
 def _text(value: object, option: str) -> str:
     if value is None or value == "":
-        raise InputError(f"{option} is missing", "give a name")
+        raise InputError(f"{option} is missing", f"give a {'namespace' if 'namespace' in option else 'name'}")
     if not isinstance(value, str):
         raise InputError(f"{option}: {value!r} is not a text", "quote it")
     return value

@@ -38,6 +38,11 @@ _RESOURCE = re.compile(r"(\*|[a-z][a-z0-9-]*)(\.[a-z0-9*][a-z0-9.-]*)?(/(\*|[a-z
 _GROUP = re.compile(r"\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?|")
 
 
+# no object can be called that, as a slash ends a path segment
+_NO_NAME = "/"
+_ANY = ""
+
+
 @dataclass(frozen=True, order=True)
 class Permission:
     """One atom of a rule: one verb on one resource of one group, with one name or any; or one verb on one URL.
@@ -46,7 +51,7 @@ class Permission:
         verb: the verb or C(*).
         group: API group or C(*); empty for the core group.
         resource: resource, with its subresource after a slash, or C(*); empty for a URL.
-        name: object name; empty for any.
+        name: object name; empty for any; C(/) for an empty one, which no object has.
         url: non-resource URL; empty for a resource.
     """
 
@@ -88,13 +93,14 @@ def permissions(rules: Iterable[Mapping[str, Any]]) -> set[Permission]:
 
 
 def _atoms(rule: Mapping[str, Any]) -> Iterator[Permission]:
-    verbs = rule.get("verbs") or ()
-    for verb in verbs:
+    # an empty name restricts a rule to nothing: it must not read as any
+    names = [name or _NO_NAME for name in rule.get("resourceNames") or ()] or [_ANY]
+    for verb in rule.get("verbs") or ():
         for url in rule.get("nonResourceURLs") or ():
             yield Permission(verb=verb, url=url)
         for group in rule.get("apiGroups") or ():
             for resource in rule.get("resources") or ():
-                for name in rule.get("resourceNames") or ("",):
+                for name in names:
                     yield Permission(verb=verb, group=group, resource=resource, name=name)
 
 
@@ -118,7 +124,7 @@ def _rule(key: Permission, verbs: list[str]) -> dict[str, list[str]]:
     if key.url:
         return {"nonResourceURLs": [key.url], "verbs": verbs}
     rule = {"apiGroups": [key.group], "resources": [key.resource], "verbs": verbs}
-    return {**rule, "resourceNames": [key.name]} if key.name else rule
+    return {**rule, "resourceNames": [key.name.replace(_NO_NAME, "")]} if key.name else rule
 
 
 def rules_from_options(options: Sequence[Mapping[str, Any]], *, cluster_wide: bool) -> list[dict[str, list[str]]]:
@@ -142,11 +148,20 @@ def _rules_of(given: Mapping[str, Any], option: str, *, cluster_wide: bool) -> l
     if urls:
         return [_url_rule(urls, verbs, option, cluster_wide=cluster_wide)]
     resources = _checked(resources, _RESOURCE, f"{option}.resources", "a resource (pods, pods/log, deployments.apps)")
-    names = {"resourceNames": list(given["resource_names"])} if given.get("resource_names") else {}
+    names = _resource_names(given.get("resource_names"), f"{option}.resource_names")
     return [
         {"apiGroups": groups, "resources": of_group, "verbs": verbs, **names}
         for groups, of_group in _by_group(resources, given.get("api_groups"), option)
     ]
+
+
+def _resource_names(given: Sequence[str] | None, option: str) -> dict[str, list[str]]:
+    if given is None:
+        return {}
+    if not given or not all(given):
+        # an empty list would mean every object, the opposite of what a filter that found nothing means
+        raise InputError(f"{option} is empty or holds an empty name", "leave it out to grant every object")
+    return {"resourceNames": list(given)}
 
 
 def _url_rule(urls: Sequence[str], verbs: list[str], option: str, *, cluster_wide: bool) -> dict[str, list[str]]:

@@ -320,7 +320,9 @@ _DONE = {"create": "created", "patch": "updated", "delete": "deleted"}
 
 def _sentence(item: DesiredAccount, outcome: Outcome, *, check_mode: bool) -> str:
     if not outcome.changed:
-        return f"{item.ref} is {'up to date' if outcome.returned['service_account'] else 'absent'}"
+        account = outcome.returned["service_account"]
+        state = "being deleted" if account and is_terminating(account) else "up to date"
+        return f"{item.ref} is {state if account else 'absent'}"
     verb = _DONE[str(outcome.actions[-1]["verb"])] if outcome.reason != "recreate_requested" else "recreated"
     return f"{item.ref} {'would be' if check_mode else 'is'} {verb} ({outcome.reason})"
 

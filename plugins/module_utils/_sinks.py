@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from . import _kubeconfig
+from . import _kubeconfig, _yaml
 from ._auth import Endpoint
+from ._claims import looks_like_token
 from ._errors import FileError, InputError
 from ._files import Permissions, PrivateFile, Sidecar, check_directory, read_private, set_permissions
 from ._findings import Finding
@@ -125,7 +126,17 @@ def _sink(given: Mapping[str, Any], option: str) -> DesiredSink:
 
 
 def _path(path: str) -> str:
-    return os.path.abspath(path)
+    """The one spelling of a place, whatever links lead to its directory.
+
+    Raises:
+        InputError: it is relative (a shipped module would start from another directory) or one of our own records.
+    """
+    if not os.path.isabs(path) or "\0" in path:
+        raise InputError(f"{path!r} is not an absolute path", "write it from / or from ~")
+    directory, name = os.path.split(os.path.abspath(path))
+    if name.endswith(".tokenwright"):
+        raise InputError(f"{path} is a name this collection uses for its own records", "choose another")
+    return os.path.join(os.path.realpath(directory), name)
 
 
 def _mode(value: object, option: str) -> int:
@@ -136,10 +147,12 @@ def _mode(value: object, option: str) -> int:
         mode = value if isinstance(value, int) and not isinstance(value, bool) else int(str(value), 8)
     except ValueError:
         mode = -1
-    if not 0 <= mode <= 0o777 or not mode & 0o400:
+    if not 0 <= mode <= 0o777 or not mode & 0o400 or mode & 0o133:
+        # also what an unquoted 400 or 640 becomes: YAML reads it as a decimal number
         raise InputError(
-            f"{option}: {value!r} is not a mode its owner could read",
-            'write an octal number in quotes, for example "0600"',
+            f"{option}: {value!r} is not a mode for a token file",
+            'write an octal number in quotes, for example "0600" or "0640": its owner must be able to read it, '
+            "nobody else may write it, and nobody executes it",
         )
     return mode
 
@@ -177,8 +190,15 @@ class Sink(Protocol):
     def path(self) -> str:
         """Where."""
 
+    @property
+    def entries(self) -> list[str]:
+        """What of the place no other token may use."""
+
     def held(self) -> Held:
         """What is there; raises when it is something foreign."""
+
+    def rehearse(self) -> list[str]:
+        """For check mode: raise what writing would raise, and say what must be there by then."""
 
     def fits(self, token: str, record: Record) -> bool:
         """Whether everything is as it should be if this is the token."""
@@ -188,6 +208,18 @@ class Sink(Protocol):
 
     def prepared(self) -> AbstractContextManager[Store]:
         """Whatever can fail without a token fails on entry."""
+
+
+def _rehearse(path: str, permissions: Permissions) -> list[str]:
+    permissions.for_file(path)
+    directory = os.path.dirname(path)
+    if not os.path.lexists(directory):
+        return [f"directory {directory} does not exist yet: it must be there when {path} is written"]
+    check_directory(directory, path)
+    return []
+
+
+_PLACEHOLDER = Record("", None, (), (), "1970-01-01T00:00:00Z")
 
 
 class FileSink:
@@ -200,12 +232,16 @@ class FileSink:
         self._permissions = desired.permissions
         self._force = force
         self._sidecar = Sidecar(desired.path)
+        self.entries = [desired.path]
+
+    def rehearse(self) -> list[str]:
+        return _rehearse(self.path, self._permissions)
 
     def held(self) -> Held:
         text = read_private(self.path)
         record = Record.from_dict(self._sidecar.read())
         token = (text or "").strip() or None
-        if token and record is None and token.count(".") != 2 and not self._force:
+        if token and record is None and not looks_like_token(token) and not self._force:
             raise FileError(
                 f"{self.path} holds something else than a token",
                 code="foreign_content",
@@ -249,6 +285,13 @@ class KubeconfigSink:
         self._entry = entry
         self._force = force
         self._sidecar = Sidecar(desired.path)
+        self.entries = [f"{self.path} (user {entry.user_name})", f"{self.path} (context {entry.context_name})"]
+        if entry.set_current:
+            self.entries.append(f"{self.path} (current context)")
+
+    def rehearse(self) -> list[str]:
+        self._merged(self._read(), "", _PLACEHOLDER)
+        return _rehearse(self.path, self._permissions)
 
     def held(self) -> Held:
         stored = _kubeconfig.stored(self._read(), self._entry)
@@ -265,14 +308,11 @@ class KubeconfigSink:
     @contextmanager
     def prepared(self) -> Iterator[Store]:
         config = self._read()
-        placeholder = Record("", None, (), (), "1970-01-01T00:00:00Z")
-        self._merged(config, "", placeholder)  # a name that is taken is found before a token is minted
+        self._merged(config, "", _PLACEHOLDER)  # a name that is taken is found before a token is minted
         with PrivateFile(self.path, self._permissions) as replacement:
 
             def store(token: str, record: Record) -> None:
-                replacement.commit(
-                    yaml.safe_dump(self._merged(config, token, record), sort_keys=False, default_flow_style=False)
-                )
+                replacement.commit(_yaml.dump(self._merged(config, token, record)))
 
             yield store
 
@@ -283,7 +323,7 @@ class KubeconfigSink:
     def _read(self) -> dict[str, Any]:
         text = read_private(self.path)
         try:
-            return _kubeconfig.check_shape(yaml.safe_load(text) if text else None, self.path)
+            return _kubeconfig.check_shape(_yaml.load(text) if text else None, self.path)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" (line {mark.line + 1})" if mark else ""

@@ -104,12 +104,6 @@ class DesiredToken:
             found.append(Finding("long_lifetime", text, "ask for a shorter one and let it be renewed"))
         return found
 
-    @property
-    def places(self) -> list[str]:
-        """What no other token of a list may use: a file as a whole, of a kubeconfig only the user entry."""
-        users = {sink.path: sink.user_name or self.account.place for sink in self.sinks if sink.type == "kubeconfig"}
-        return [f"{sink.path} (user {users[sink.path]})" if sink.path in users else sink.path for sink in self.sinks]
-
 
 def _audiences(given: Sequence[str] | None) -> tuple[str, ...]:
     for audience in given or ():
@@ -181,26 +175,51 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     """The use case: see the module's documentation for parameters and result."""
     risks = RiskPolicy.from_params(params)
     items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredToken.from_item, identity=None)
-    _refuse_shared_places(items.desired)
+    refuse_shared_files(items.desired)
     warnings = risks.judge(finding for item in items.desired for finding in item.findings)
     api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
     endpoint = api.connection.endpoint
     warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
+    sinks = [_sinks_of(item, endpoint) for item in items.desired]
+    _refuse_shared_entries(items.desired, sinks)
+    places = dict(zip(map(id, items.desired), sinks, strict=True))
     live = read(api, [item.account for item in items.desired], params["workers"])
 
     def work(item: DesiredToken, outcome: Outcome) -> None:
-        _Keeper(api, item, outcome, secrets).keep(live, check_mode=check_mode)
+        _Keeper(api, item, outcome, secrets).keep(live, places[id(item)], check_mode=check_mode)
 
     outcomes = _bulk.run_all(items.desired, _begin, work, params)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
 
 
-def _refuse_shared_places(desired: Sequence[DesiredToken]) -> None:
-    """Two tokens in one place would replace each other on every run."""
+def refuse_shared_files(desired: Sequence[DesiredToken]) -> None:
+    """Two tokens in one file would replace each other on every run; a kubeconfig has room for many.
+
+    Raises:
+        InputError: a token file is the place of two, or a kubeconfig's place too.
+    """
     tenants: dict[str, list[str]] = defaultdict(list)
+    configs = {sink.path for item in desired for sink in item.sinks if sink.type == "kubeconfig"}
     for item in desired:
-        for place in item.places:
-            tenants[place].append(item.account.place)
+        for sink in item.sinks:
+            if sink.type == "file":
+                tenants[sink.path].append(item.account.place)
+                if sink.path in configs:
+                    raise InputError(f"{LIST}: {sink.path} is a token file and a kubeconfig", "give each its own path")
+    _refuse_tenants(tenants)
+
+
+def _refuse_shared_entries(desired: Sequence[DesiredToken], sinks: Sequence[Sequence[Sink]]) -> None:
+    """The same for the entries of kubeconfigs, whose default names are known only with the connection."""
+    tenants: dict[str, list[str]] = defaultdict(list)
+    for item, places in zip(desired, sinks, strict=True):
+        for sink in places:
+            for entry in sink.entries:
+                tenants[entry].append(item.account.place)
+    _refuse_tenants(tenants)
+
+
+def _refuse_tenants(tenants: Mapping[str, Sequence[str]]) -> None:
     for place, accounts in tenants.items():
         if len(accounts) > 1:
             raise InputError(
@@ -208,6 +227,10 @@ def _refuse_shared_places(desired: Sequence[DesiredToken]) -> None:
                 "give each a place of its own",
                 code="duplicate",
             )
+
+
+def _sinks_of(item: DesiredToken, endpoint: Endpoint) -> list[Sink]:
+    return [build(sink, endpoint, item.account.namespace, item.account.name, force=item.force) for sink in item.sinks]
 
 
 def _begin(item: DesiredToken) -> Outcome:
@@ -225,13 +248,9 @@ class _Keeper:
         self._secrets = secrets
         self._ambiguous = 0
 
-    def keep(self, live: Snapshot, *, check_mode: bool) -> None:
+    def keep(self, live: Snapshot, sinks: Sequence[Sink], *, check_mode: bool) -> None:
         """Do it, or in check mode predict it."""
-        endpoint = self._api.connection.endpoint
         item = self._desired
-        sinks = [
-            build(sink, endpoint, item.account.namespace, item.account.name, force=item.force) for sink in item.sinks
-        ]
         account = live[item.account]
         if account is not None and is_terminating(account):
             raise ApiError(
@@ -247,6 +266,8 @@ class _Keeper:
                 target=Target("create", "serviceaccounts/token", "", item.account.namespace, item.account.name),
                 hint="create it first (k8s_sa), or correct name and namespace",
             )
+        for sink in sinks:
+            sink.held()  # a place that is refused gets no lock file either
         with ExitStack() as locks:
             # in one order everywhere, so that two plays never wait for each other
             for sink in sorted(sinks, key=lambda one: one.path):
@@ -272,6 +293,7 @@ class _Keeper:
             changing = [sink for sink in sinks if not sink.fits(decision.keep, decision.record)]
         else:
             changing = list(sinks)
+        outcome.warnings += [note for sink in changing for note in sink.rehearse()]
         self._note(sinks, decision, changing)
         self._describe(decision.keep, decision.record, account)
         outcome.msg = self._sentence("would be ")

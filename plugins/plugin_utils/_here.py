@@ -84,5 +84,8 @@ def _shows_invocation(task_vars: Mapping[str, Any]) -> bool:
 
 def _asks_for_token(args: Mapping[str, Any]) -> bool:
     """Whether the task, or an item of its list, wants the token in the result."""
-    items = [args, *(item for item in args.get("tokens") or [] if isinstance(item, Mapping))]
-    return any(boolean(item.get("return_token") or False, strict=False) for item in items)
+    tokens = args.get("tokens") or []
+    if not isinstance(tokens, list) or not all(isinstance(item, Mapping) for item in tokens):
+        # Ansible also takes items as text, and makes mappings of them later
+        return "return_token" in str(tokens)
+    return any(boolean(item.get("return_token") or False, strict=False) for item in (args, *tokens))

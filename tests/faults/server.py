@@ -180,7 +180,7 @@ class FaultServer:
     def _readable(self, connection: socket.socket) -> bool:
         """Wait until there is something to read; False when the server is to end."""
         with selectors.DefaultSelector() as selector:
-            for candidate in {connection, self._stopped}:
+            for candidate in dict.fromkeys((connection, self._stopped)):
                 selector.register(candidate, selectors.EVENT_READ)
             ready = {key.fileobj for key, _events in selector.select()}
         return self._stopped not in ready

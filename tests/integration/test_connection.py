@@ -205,6 +205,46 @@ def test_an_unreachable_server_ends_a_bulk_task_in_the_time_of_one_item(ask: Ask
     assert time.monotonic() - started < 6
 
 
+UNUSABLE: list[tuple[dict[str, Any], str]] = [
+    ({"kubeconfig": 5}, "kubeconfig: int is neither a path nor the content"),
+    ({"kubeconfig": []}, "kubeconfig: list is neither a path nor the content"),
+    ({"host": "https://127.0.0.1:99999"}, "no usable server address"),
+    ({"host": "https://[::1"}, "no usable server address"),
+    ({"host": "https://127.0.0.1:6443/ x"}, "no usable server address"),
+    ({"host": "https://user:passpasspass@127.0.0.1:6443"}, "holds a user or password"),
+    ({"host": "https://127.0.0.1:1", "api_key": "a\nb"}, "the credential has characters that no HTTP header can hold"),
+    ({"host": "https://127.0.0.1:1", "impersonate_user": "é€"}, "impersonate_user has characters"),
+    ({"host": "https://127.0.0.1:1", "impersonate_groups": ["a"]}, "impersonate_groups needs impersonate_user"),
+    ({"host": "https://127.0.0.1:1", "request_timeout": 0}, "request_timeout: 0 is out of range"),
+    ({"host": "https://127.0.0.1:1", "retry_timeout": -1}, "retry_timeout: -1 is out of range"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), UNUSABLE)
+def test_options_that_cannot_be_right(ask: Ask, options: dict[str, Any], sentence: str) -> None:
+    result = ask(**options)
+    assert sentence in result["msg"], result["msg"]
+    assert "\n" not in result["msg"]
+    assert "passpasspass" not in json.dumps(result)
+
+
+def test_a_kubeconfig_as_text_is_content_and_never_shown(cluster: Cluster, config: dict[str, Any], ask: Ask) -> None:
+    text = cluster.kubeconfig.read_text()
+    assert "failed" not in ask(kubeconfig=text)
+    config["users"][0]["user"] = {"token": "opaque-opaque-opaque"}
+    for given in (yaml.safe_dump(config), f"{yaml.safe_dump(config)}\n}}: [", "token: opaque-opaque-opaque"):
+        for options in ({}, {"bogus": 1}, {"name": "BAD"}):
+            result = ask(kubeconfig=given, **options)
+            assert result["failed"]
+            assert "opaque-opaque" not in json.dumps(result)
+
+
+def test_a_proxys_password_is_never_shown(ask: Ask) -> None:
+    for options in ({"name": "BAD"}, {}):
+        result = ask(host="https://127.0.0.1:1", proxy="http://user:short@127.0.0.1:1", **options)
+        assert "short" not in json.dumps(result)
+
+
 BROKEN: list[tuple[str, str]] = [
     ("clusters: [", "is not YAML (line 1)"),
     ("", "is empty"),
@@ -235,7 +275,7 @@ def test_files_that_cannot_be_used_are_named(cluster: Cluster, ask: Ask, files: 
         ({"kubeconfig": str(tmp_path / "missing")}, "missing does not exist"),
         ({"kubeconfig": str(tmp_path / "binary")}, "binary is not"),
         ({"kubeconfig": str(tmp_path)}, "cannot be read"),
-        ({"kubeconfig": "{not json"}, "is not JSON"),
+        ({"kubeconfig": "{not json"}, "is not YAML"),
         ({"host": cluster.server, "ca_cert": str(tmp_path / "missing")}, "missing cannot be read"),
         ({"host": cluster.server, "ca_cert": str(tmp_path / "text")}, "text holds no certificate"),
         ({"host": cluster.server, **files, "client_key": files["ca_cert"]}, "cannot be used together"),
@@ -257,4 +297,6 @@ def test_keys_from_a_kubeconfig_leave_no_temporary_files(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     assert "failed" not in ask(kubeconfig=str(cluster.kubeconfig))
+    assert ask(kubeconfig=str(cluster.kubeconfig), ca_cert="/nonexistent")["failed"]
+    assert ask(kubeconfig=str(cluster.kubeconfig), host="nonsense")["failed"]
     assert list(tmp_path.iterdir()) == []

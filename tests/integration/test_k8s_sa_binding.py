@@ -279,7 +279,40 @@ def test_prune_takes_roles_and_bindings(cluster: Cluster, namespace: str, run_ta
     assert not declare("a")["changed"]
 
 
+def test_an_empty_name_in_a_rule_is_not_any_name(cluster: Cluster, namespace: str, run_task: Task) -> None:
+    manifest = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "narrow", "namespace": namespace},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], "resourceNames": [""]}],
+    }
+    cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
+    rules = [{"verbs": ["get"], "resources": ["pods"]}]
+    result = run_task("k8s_sa_binding", name="narrow", namespace=namespace, rules=rules)
+    assert result["reason"] == "rules_changed"
+    assert result["extra_rules"] == [], "whoever may get every pod may also get those without a name"
+
+
+def test_a_role_that_is_being_deleted(cluster: Cluster, namespace: str, run_task: Task) -> None:
+    run_task("k8s_sa_binding", name="going", namespace=namespace, rules=[READ_PODS])
+    hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
+    cluster.kubectl("patch", "role", "going", "-n", namespace, "--type=merge", "-p", hold)
+    cluster.kubectl("delete", "role", "going", "-n", namespace, "--wait=false")
+    try:
+        for options in ({"rules": [READ_PODS]}, {"role": "going", "service_accounts": ["app"]}):
+            result = run_task("k8s_sa_binding", name="going", namespace=namespace, **options)
+            assert result["failed"]
+            assert result["error"]["code"] == "terminating"
+    finally:
+        release = '{"metadata":{"finalizers":null}}'
+        cluster.kubectl("patch", "role", "going", "-n", namespace, "--type=merge", "-p", release)
+
+
 BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    (
+        {"name": "g", "namespace": "ci", "rules": [{**READ_PODS, "resource_names": []}]},
+        "rules[0].resource_names is empty or holds an empty name",
+    ),
     ({"name": "g", "role": "r", "service_accounts": ["a"]}, "neither namespace nor cluster_wide is given"),
     (
         {"name": "g", "namespace": "ci", "cluster_wide": True, "role": "r", "service_accounts": ["a"]},

@@ -302,6 +302,81 @@ def test_a_place_that_holds_something_else_is_refused_unless_forced(
     assert run_task("k8s_sa_token", **options, force=True)["reason"] == "unreadable"
 
 
+def test_a_text_with_two_dots_is_no_token(namespace: str, run_task: Task, account: str, tmp_path: Path) -> None:
+    place = tmp_path / "notes.txt"
+    place.write_text("version 1.2.3 of my notes")
+    result = run_task("k8s_sa_token", name=account, namespace=namespace, dest=str(place))
+    assert "holds something else than a token" in result["msg"]
+    assert place.read_text() == "version 1.2.3 of my notes"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"], "and no lock is left beside it"
+
+
+FOREIGN = """users:
+- name: theirs
+  user:
+    auth-provider:
+      name: x
+      config:
+        expiry: 2030-01-01T00:00:00Z
+        client-secret: 012345
+        id: yes
+        quoted: 'yes'
+        number: 5
+        fraction: 1.0
+        nothing: ~
+        empty:
+clusters:
+- name: theirs
+  cluster:
+    server: https://example.com
+    insecure-skip-tls-verify: true
+"""
+
+
+def test_foreign_values_of_a_kubeconfig_are_written_as_they_were(
+    namespace: str, run_task: Task, account: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "config"
+    place.write_text(FOREIGN)
+    options = {"name": account, "namespace": namespace, "kubeconfig_dest": str(place)}
+    assert run_task("k8s_sa_token", **options)["changed"]
+    assert not run_task("k8s_sa_token", **options)["changed"]
+    after = place.read_text().splitlines()
+    for line in FOREIGN.splitlines():
+        assert line in after or line.strip() == "empty:", line
+
+
+def test_one_place_by_two_ways_is_one_place(namespace: str, run_task: Task, account: str, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    one, two = str(tmp_path / "real" / "t"), str(tmp_path / "link" / "t")
+    result = run_task("k8s_sa_token", name=account, namespace=namespace, dest=one, kubeconfig_dest=two)
+    assert f"{one} is given twice" in result["msg"]
+    tokens: list[dict[str, Any]] = [{"name": account, "dest": one}, {"name": "other", "dest": two}]
+    result = run_task("k8s_sa_token", namespace=namespace, tokens=tokens)
+    assert f"{one} is the place of 2 tokens" in result["msg"]
+    users = [{"type": "kubeconfig", "path": one, "user_name": name} for name in "ab"]
+    tokens = [{"name": account, "sinks": [sink]} for sink in users]
+    result = run_task("k8s_sa_token", namespace=namespace, tokens=tokens)
+    assert "(context " in result["msg"], "the default context would be that of both"
+
+
+def test_check_mode_says_what_writing_would_say(namespace: str, run_task: Task, account: str, tmp_path: Path) -> None:
+    options = {"name": account, "namespace": namespace}
+    coming = run_task("k8s_sa_token", check_mode=True, **options, dest=str(tmp_path / "later" / "t"))
+    assert coming["changed"]
+    assert f"directory {tmp_path / 'later'} does not exist yet" in coming["warnings"][0]
+    sink = {"type": "file", "path": str(tmp_path / "t"), "owner": "no-such-user"}
+    assert run_task("k8s_sa_token", check_mode=True, **options, sinks=[sink])["error"]["code"] == "unknown_owner"
+    config = tmp_path / "config"
+    config.write_text("users: [{name: mine, user: {token: theirs}}]")
+    sink = {"type": "kubeconfig", "path": str(config), "user_name": "mine"}
+    for check_mode in (True, False):
+        assert (
+            run_task("k8s_sa_token", check_mode=check_mode, **options, sinks=[sink])["error"]["code"] == "entry_taken"
+        )
+
+
 def test_the_token_is_returned_only_when_asked_for(
     cluster: Cluster, namespace: str, run_task: Task, account: str
 ) -> None:
@@ -414,6 +489,8 @@ def test_what_cannot_be_written_is_found_before_a_token_is_minted(
 
 
 BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    ({"name": "app", "namespace": "ci", "dest": "token"}, "'token' is not an absolute path"),
+    ({"name": "app", "namespace": "ci", "sinks": [{"type": "file", "path": "/x", "mode": 400}]}, "sinks[0].mode: 400"),
     ({"name": "app", "namespace": "ci"}, "nothing would keep the token"),
     (
         {"name": "app", "namespace": "ci", "dest": "/x", "expiration_seconds": 599},

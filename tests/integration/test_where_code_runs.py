@@ -146,8 +146,16 @@ def test_what_makes_it_another_process_ships_the_module(
     assert "AnsiballZ_k8s_sa" in done.stdout
 
 
-def test_a_token_is_not_returned_to_an_async_job(namespace: str, run_playbook: Run) -> None:
-    options = {"name": "default", "namespace": namespace, "return_token": True}
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": "default", "return_token": True},
+        {"tokens": [{"name": "default", "return_token": True}]},
+        {"tokens": ["name=default return_token=yes"]},
+    ],
+)
+def test_a_token_is_not_returned_to_an_async_job(namespace: str, run_playbook: Run, options: dict[str, Any]) -> None:
+    options = {**options, "namespace": namespace}
     task = {"tokenwright.kubernetes.k8s_sa_token": options, "async": 60, "poll": 1}
     done = run_playbook([{**LOCALHOST, "tasks": [task]}])
     assert done.rc != 0

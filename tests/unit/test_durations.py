@@ -37,7 +37,26 @@ def test_a_duration(value: object, expected: int) -> None:
     assert seconds(value, "option") == expected
 
 
-NO_DURATIONS = ["", " ", "h", "1.5h", 1.5, "1e3", "-1", -1, "+1", "8H", "8 h", "8h30m", "1w", "20%", None, True, []]
+NO_DURATIONS = [
+    "",
+    " ",
+    "h",
+    "1.5h",
+    1.5,
+    "1e3",
+    "-1",
+    -1,
+    "+1",
+    "8H",
+    "8 h",
+    "8h30m",
+    "1w",
+    "20%",
+    None,
+    True,
+    [],
+    "\u0661\u0662",
+]
 
 
 @pytest.mark.parametrize("value", NO_DURATIONS, ids=repr)
@@ -113,6 +132,8 @@ NO_INSTANTS = [
     "2027-13-01T00:00:00Z",
     "2027-02-29T00:00:00Z",
     "2027-01-01T25:00:00Z",
+    "0001-01-01T00:00:00+01:00",  # before the first year of UTC
+    "9999-12-31T23:59:59-01:00",  # after its last
     1800000000,
     None,
     True,

@@ -155,14 +155,19 @@ WAYS_IN: dict[str, dict[str, Any]] = {
         "kubeconfig": {"users": [{"user": {"auth-provider": {"config": {"refresh-token": NEEDLE, "id-token": "x"}}}}]}
     },
     "kubeconfig as JSON": {"kubeconfig": json.dumps({"users": [{"user": {"token": NEEDLE}}]})},
+    "kubeconfig as YAML": {"kubeconfig": f"users:\n- name: u\n  user:\n    token: {NEEDLE}\n"},
+    "kubeconfig as YAML in one line": {"kubeconfig": f"users: [{{name: u, user: {{password: {NEEDLE}}}}}]"},
     "kubeconfig as broken JSON": {"kubeconfig": f"{{{NEEDLE}"},
+    "kubeconfig as broken YAML": {"kubeconfig": f"users: [\n- {NEEDLE}"},
 }
 
 
 @pytest.mark.parametrize("args", WAYS_IN.values(), ids=WAYS_IN)
 @pytest.mark.parametrize("diff", [True, False])
-def test_no_secret_that_came_in_goes_out(args: dict[str, Any], diff: bool) -> None:
-    text = args["kubeconfig"] if args.get("kubeconfig") == f"{{{NEEDLE}" else NEEDLE
+def test_no_secret_that_came_in_goes_out(request: pytest.FixtureRequest, args: dict[str, Any], diff: bool) -> None:
+    # of what cannot be read nothing is known but the whole
+    is_broken = request.node.callspec.id.rpartition("-")[2].startswith("kubeconfig as broken")
+    text = args["kubeconfig"] if is_broken else NEEDLE
     for form in (text, base64.b64encode(text.encode()).decode(), f"https://u:{text}@host/", json.dumps({"a": text})):
         found = run(leak(f"it is {form}!"), diff=diff, **args)
         assert text not in repr(found)
@@ -273,17 +278,51 @@ def test_a_kubeconfig_that_is_a_path_is_shown_and_said(path: str) -> None:
     assert found["msg"] == f"{path} does not exist"
 
 
-def test_a_kubeconfig_that_is_content_is_not_shown() -> None:
-    found = run(echo, kubeconfig={"users": [{"user": {"exec": {"env": [{"name": "A", "value": NEEDLE}]}}}]})
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"users": [{"user": {"exec": {"env": [{"name": "A", "value": NEEDLE}]}}}]},
+        json.dumps({"users": [{"user": {"client-certificate-data": NEEDLE}}]}),
+        f"apiVersion: v1\nkind: Config\nusers: [{NEEDLE}]\n",
+        f"\n{NEEDLE}",
+        f"{{{NEEDLE}",
+        NEEDLE * 400,
+    ],
+    ids=["mapping", "JSON", "YAML", "lines", "broken JSON", "long"],
+)
+def test_a_kubeconfig_that_is_content_is_not_shown(content: Any) -> None:
+    def work(*_args: object) -> dict[str, Any]:
+        return {}
+
+    found = run(work, kubeconfig=content)
     assert found["invocation"]["module_args"]["kubeconfig"] == HIDDEN
     assert NEEDLE not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        (f"http://jane:{NEEDLE}@proxy:3128", "proxy:3128"),
+        (f"http://jane:{NEEDLE}@x@proxy:3128", "proxy:3128"),
+    ],
+)
+def test_a_proxy_is_shown_without_its_password(proxy: str, shown: str) -> None:
+    assert invocation(CONNECTION, {"proxy": proxy})["proxy"] == shown
 
 
 def test_a_kubeconfig_that_is_content_becomes_one_text() -> None:
     content = {"users": [{"name": "u"}]}
     assert packed({"name": "a", "kubeconfig": content}) == {"name": "a", "kubeconfig": json.dumps(content)}
-    for args in ({"name": "a"}, {"kubeconfig": "/path"}, {"kubeconfig": None}):
+    for args in ({"name": "a"}, {"kubeconfig": "/path"}, {"kubeconfig": json.dumps(content)}):
         assert packed(args) == args
+
+
+def test_null_is_not_given() -> None:
+    given = {"name": None, "kubeconfig": None, "things": [{"name": None, "labels": {"a": None}}, None, "x"], "size": 0}
+    assert packed(given) == {"things": [{"labels": {"a": None}}, None, "x"], "size": 0}
+    assert run(echo, size=None)["params"]["size"] == 3
+    assert run(echo, name=None)["msg"] == "missing required arguments: name"
 
 
 # Diffs.

@@ -211,6 +211,24 @@ CASES = {
         "cannot list serviceaccounts: the server answered 500",
         {"code": "server_error"},
     ),
+    "a stranger's 404": Case(
+        GET,
+        404,
+        None,
+        ApiError,
+        "cannot get serviceaccounts ci/deployer: the server answered 404: that is not how a Kubernetes API server "
+        "answers: check the address",
+        {"code": "not_an_api_server"},
+    ),
+    "a stranger's 403": Case(
+        GET,
+        403,
+        None,
+        ApiError,
+        "cannot get serviceaccounts ci/deployer: the server answered 403: an admission rule of the cluster refused it: "
+        "see the server's words",
+        {"code": "forbidden"},
+    ),
     "a list": Case(
         GET,
         400,
@@ -250,7 +268,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_an_answer_becomes_a_sentence(case: Case) -> None:
     error = api_error(case.target, case.http_status, case.body)
-    assert type(error) is case.kind
+    assert error.__class__ is case.kind
     assert str(error) == case.message
     details = error.details()
     hint = details.pop("hint")

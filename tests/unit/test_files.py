@@ -87,8 +87,16 @@ def test_a_file_has_its_mode_whatever_the_umask_and_whatever_was_there(
 
 
 @pytest.mark.usefixtures("umask")
-def test_nobody_else_may_read_it_from_the_first_byte_on(path: str) -> None:
+def test_nobody_else_may_read_it_from_the_first_byte_on(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes, set_mode = [], os.fchmod
+
+    def look_and_set_mode(fd: int, mode: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(fd).st_mode) & 0o077)
+        set_mode(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", look_and_set_mode)
     with PrivateFile(path, PRIVATE) as file:
+        assert modes == [0]
         (temporary,) = listed(path)
         assert temporary.startswith(".token.")
         assert temporary.endswith(".tmp")
@@ -211,8 +219,8 @@ def test_a_directory_in_which_anybody_may_change_the_file_is_refused(path: str, 
 @pytest.mark.parametrize(
     ("permissions", "message"),
     [
-        (Permissions(0o600, owner="no-such-user"), "owner: no-such-user does not exist here: create it first"),
-        (Permissions(0o600, group="no-such-group"), "group: no-such-group does not exist here: create it first"),
+        (Permissions(0o600, owner="no-such-user"), "owner: 'no-such-user' does not exist here: create it first"),
+        (Permissions(0o600, group="no-such-group"), "group: 'no-such-group' does not exist here: create it first"),
     ],
 )
 def test_an_owner_that_does_not_exist_fails_before_there_is_a_token(
@@ -224,10 +232,21 @@ def test_an_owner_that_does_not_exist_fails_before_there_is_a_token(
     assert (str(caught.value), caught.value.code) == (message, "unknown_owner")
     assert listed(path) == ["token"]
     with pytest.raises(FileError, match="does not exist here"):
+        permissions.for_file(path)
+    with pytest.raises(FileError, match="does not exist here"):
         set_permissions(path, permissions)
     os.chmod(path, 0o600)
     with pytest.raises(FileError, match="does not exist here"):
         permissions.fit(path)
+
+
+@pytest.mark.parametrize("number", ["4294967295", "99999999999999999999"])
+def test_a_number_that_is_nobodys_is_refused(path: str, number: str) -> None:
+    for permissions in (Permissions(0o600, owner=number), Permissions(0o600, group=number)):
+        with pytest.raises(FileError, match=f": {number} is out of range: give a name, or a smaller number") as caught:
+            write(path, "content", permissions)
+        assert caught.value.code == "unknown_owner"
+        assert listed(path) == []
 
 
 def test_owner_and_group_are_given_by_name_or_number(path: str) -> None:
@@ -259,12 +278,32 @@ def test_a_file_is_given_to_its_owner_before_anybody_may_read_it(path: str) -> N
         (Permissions(0o600, group="0"), (1234, 0)),
     ],
 )
-def test_a_replaced_file_stays_its_owners(path: str, permissions: Permissions, expected: tuple[int, int]) -> None:
+def test_a_file_in_a_directory_of_its_owner_stays_theirs(
+    path: str, permissions: Permissions, expected: tuple[int, int]
+) -> None:
+    os.chown(os.path.dirname(path), 1234, 0)
     Path(path).write_text("old")
     os.chown(path, 1234, 1235)
     write(path, "new", permissions)
     found = os.stat(path)
     assert (found.st_uid, found.st_gid) == expected
+
+
+@needs_root
+@pytest.mark.parametrize(("directory_owner", "mode"), [(0, 0o755), (0, 0o1777), (1234, 0o1777)])
+def test_a_file_that_others_may_have_put_there_is_not_given_to_them(path: str, directory_owner: int, mode: int) -> None:
+    os.chmod(os.path.dirname(path), mode)
+    os.chown(os.path.dirname(path), directory_owner, 0)
+    Path(path).write_text("planted")
+    os.chmod(path, 0o600)
+    os.chown(path, 1234, 1235)
+    assert not PRIVATE.fit(path)
+    set_permissions(path, PRIVATE)
+    assert PRIVATE.fit(path)
+    os.chown(path, 1234, 1235)
+    write(path, "token")
+    found = os.stat(path)
+    assert (found.st_uid, found.st_gid) == (0, os.getegid())
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,26 @@ def test_a_new_token_takes_the_place_of_the_old_one_and_nothing_else_moves() -> 
     assert after == before
 
 
+def test_a_new_record_beside_the_old_token_is_kept() -> None:
+    record = replace(RECORD, requested_seconds=7200)
+    config = merge(merged({}), ENTRY, "old.token.x", record, force=False, place="/run/config")
+    assert stored(config, ENTRY) == Stored("old.token.x", record)
+
+
+@pytest.mark.parametrize("extension", ["x", 5, None, [], {}, {"record": "x"}])
+def test_a_damaged_record_is_none_and_the_entry_still_ours(extension: object) -> None:
+    user = {"token": "old.token.x", "extensions": [5, {"name": "tokenwright", "extension": extension}]}
+    config = {"users": [{"name": ENTRY.user_name, "user": user}]}
+    assert stored(config, ENTRY) == Stored("old.token.x", None)
+    assert stored(merged(config), ENTRY) == Stored("old.token.x", RECORD)
+
+
+@pytest.mark.parametrize(("token", "text"), [(123, "123"), (True, "True"), (["a"], "['a']"), ("", ""), (None, None)])
+def test_a_token_is_text_or_none(token: object, text: str | None) -> None:
+    config = {"users": [{"name": ENTRY.user_name, "user": {"token": token}}]}
+    assert stored(config, ENTRY).token == text
+
+
 # Entries of others.
 
 _names = plain_text.filter(lambda name: name not in (ENTRY.cluster_name, ENTRY.user_name))

@@ -83,7 +83,7 @@ def test_what_yaml_took_for_something_else_has_to_be_quoted(kind: str, value: ob
 @pytest.mark.parametrize("kind", CHECKS)
 @pytest.mark.parametrize("value", [None, ""])
 def test_no_name_is_missing(kind: str, value: object) -> None:
-    with pytest.raises(InputError, match=r"^(name|namespace) is missing: give a name$"):
+    with pytest.raises(InputError, match=r"^(name|namespace) is missing: give a \1$"):
         CHECKS[kind](value)
 
 

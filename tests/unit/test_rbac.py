@@ -39,6 +39,9 @@ def urls(paths: str, verbs: str = "get") -> Rule:
     return {"nonResourceURLs": paths.split(), "verbs": verbs.split()}
 
 
+# grants what is asked for without a name, and nothing that has one
+EMPTY_NAME = {**rule("core", "pods", "get"), "resourceNames": [""]}
+
 COVERS: Mapping[str, tuple[Rule, Rule, bool]] = {
     "itself": (rule("core", "pods", "get"), rule("core", "pods", "get"), True),
     "another verb": (rule("core", "pods", "get"), rule("core", "pods", "list"), False),
@@ -75,6 +78,9 @@ COVERS: Mapping[str, tuple[Rule, Rule, bool]] = {
     "the same name": (rule("core", "pods", "get", "a b"), rule("core", "pods", "get", "b"), True),
     "another name": (rule("core", "pods", "get", "a"), rule("core", "pods", "get", "b"), False),
     "a star is a name like any other": (rule("core", "pods", "get", "*"), rule("core", "pods", "get", "a"), False),
+    "any name by an empty one": (EMPTY_NAME, rule("core", "pods", "get"), False),
+    "a name by an empty one": (EMPTY_NAME, rule("core", "pods", "get", "a"), False),
+    "an empty name by any": (rule("core", "pods", "get"), EMPTY_NAME, True),
     "the same path": (urls("/healthz"), urls("/healthz"), True),
     "another path": (urls("/healthz"), urls("/livez"), False),
     "a path below": (urls("/metrics"), urls("/metrics/cadvisor"), False),
@@ -182,7 +188,7 @@ def _rules(star: Sequence[str]) -> st.SearchStrategy[list[Rule]]:
             "apiGroups": _some([*GROUPS, *star]),
             "resources": _some([*RESOURCES, *star, *(f"{one}/log" for one in star)]),
         },
-        optional={"resourceNames": _some(NAMES[1:], 0)},
+        optional={"resourceNames": _some(NAMES, 0)},
     )
     url_rule = st.fixed_dictionaries(
         {"verbs": _some([*VERBS, *star]), "nonResourceURLs": _some([*PATHS, *star, *(f"/a/{one}" for one in star)])}
@@ -276,8 +282,8 @@ OPTIONS: Mapping[str, tuple[dict[str, Any], list[Rule]]] = {
             {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"], "resourceNames": ["a"]},
         ],
     ),
-    "no names are any name": (
-        {"verbs": ["get"], "resources": ["secrets"], "resource_names": []},
+    "no word of names is any name": (
+        {"verbs": ["get"], "resources": ["secrets"], "resource_names": None},
         [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}],
     ),
     "groups given": (
@@ -324,6 +330,14 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "no groups": (
         {"resources": ["pods"], "verbs": ["get"], "api_groups": []},
         "rules[0].api_groups is empty",
+    ),
+    "no names": (
+        {"resources": ["secrets"], "verbs": ["get"], "resource_names": []},
+        "rules[0].resource_names is empty or holds an empty name: leave it out to grant every object",
+    ),
+    "an empty name": (
+        {"resources": ["secrets"], "verbs": ["get"], "resource_names": ["a", ""]},
+        "rules[0].resource_names is empty or holds an empty name",
     ),
     "a group with its version": (
         {"resources": ["jobs"], "verbs": ["get"], "api_groups": ["batch/v1"]},

@@ -152,6 +152,7 @@ FAULTS: Mapping[str, Fault] = {
     "401": Fault(status(401, "Unauthorized", "Unauthorized"), "never", refusal("unauthorized", 401)),
     "403": Fault(status(403, "Forbidden", "no"), "never", refusal("forbidden", 403, ForbiddenError)),
     "404": Fault(status(404, "NotFound", "no"), "never", refusal("not_found", 404, NotFoundError)),
+    "404 of a stranger": Fault(page(404), "never", refusal("not_an_api_server", 404)),
     "405": Fault(page(405), "never", refusal("method_not_allowed", 405)),
     "409": Fault(status(409, "Conflict", "no"), "never", refusal("conflict", 409, ConflictError)),
     "409 for what exists": Fault(
@@ -248,7 +249,7 @@ def test_an_answer_that_stops_halfway_is_none(request_name: str) -> None:
 
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_a_refused_connection_is_tried_again_whatever_was_to_be_sent(request_name: str) -> None:
-    with ClosedPort() as url, closing(connection(url, retry_timeout=0.5)) as connected:
+    with ClosedPort() as url, closing(connection(url, retry_timeout=0.3)) as connected:
         error = failure(connected, REQUESTS[request_name])
     assert (type(error), error.code) == (ConnectError, "unreachable")
     assert "the connection is refused" in error.what
@@ -391,8 +392,9 @@ def test_a_request_as_it_arrives() -> None:
 
 def test_without_a_body_or_a_credential_nothing_is_made_up() -> None:
     with FaultServer([GOOD]) as server, closing(connection(server.url, authorization=None)) as connected:
+        connected.send(WRITES["patch"])
         connected.send(READS["get"])
-    (sent,) = server.received
+    sent = server.received[1]
     assert sent.body == b""
     assert {"authorization", "content-type", "impersonate-user", "cookie"}.isdisjoint(sent.headers)
 
@@ -545,12 +547,12 @@ def test_no_reply_is_too_strange(strange_server: FaultServer, data: bytes) -> No
 
 def test_a_proxy_gets_the_request_and_its_own_credential() -> None:
     with FaultServer([GOOD]) as server:
-        proxy = f"http://jane:{NEEDLE}@127.0.0.1:{server.port}"
+        proxy = f"http://jane:{NEEDLE}%40%2F@127.0.0.1:{server.port}"
         with closing(connection("http://kube.invalid", proxy=proxy)) as connected:
             assert connected.send(READS["get"]).body == DONE
     (sent,) = server.received
     assert sent.path.startswith(f"http://kube.invalid{PATH}/deployer")
-    credential = base64.b64encode(f"jane:{NEEDLE}".encode()).decode()
+    credential = base64.b64encode(f"jane:{NEEDLE}@/".encode()).decode()
     assert sent.headers["proxy-authorization"] == (f"Basic {credential}",)
 
 
