@@ -13,7 +13,7 @@ options:
   kubeconfig:
     description:
       - The path of a kubeconfig file, several paths separated by V(:) whose files are merged, or the content of a
-        kubeconfig as a mapping or as JSON text.
+        kubeconfig as a mapping or as YAML or JSON text.
       - The content is hidden wherever Ansible shows the options of the task; a path is shown.
       - Without it, E(K8S_AUTH_KUBECONFIG) is used.
     type: raw

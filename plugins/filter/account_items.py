@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter account_items: what it does is in module_utils/_accounts.py, how to use it in account_items.yml."""
+"""The filters account_items and account_mistake: their logic is in module_utils/_accounts.py, their use in *.yml."""
 
 from __future__ import annotations
 
@@ -21,11 +21,24 @@ from ..plugin_utils._plain import plain
 def account_items(value: object, kind: str, state: str | None = None) -> list[dict[str, Any]]:
     """The items of one module; everything in the list is checked by the modules' rules, whatever is asked for."""
     try:
-        accounts = read_accounts(plain(value))
-        _check(accounts)
-        return items(accounts, kind, datetime.now(timezone.utc), state)
+        return items(_accounts(value), kind, datetime.now(timezone.utc), state)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
+
+
+def account_mistake(value: object) -> str:
+    """What is wrong with the list, in one sentence; empty if nothing is."""
+    try:
+        _accounts(value)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _accounts(value: object) -> tuple[Account, ...]:
+    accounts = read_accounts(plain(value))
+    _check(accounts)
+    return accounts
 
 
 def _check(accounts: tuple[Account, ...]) -> None:
@@ -49,4 +62,4 @@ class FilterModule:
     """What Ansible looks for in this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"account_items": account_items}
+        return {"account_items": account_items, "account_mistake": account_mistake}

@@ -105,7 +105,7 @@ options:
         elements: str
       resource_names:
         description:
-          - The names of the only objects that the rule is about.
+          - The names of the only objects that the rule is about. An empty list is an error.
         type: list
         elements: str
       non_resource_urls:

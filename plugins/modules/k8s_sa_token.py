@@ -79,11 +79,11 @@ options:
     default: 20%
   dest: &dest
     description:
-      - The path of a token file. It is short for an entry of O(sinks) with the type V(file).
+      - The absolute path of a token file. It is short for an entry of O(sinks) with the type V(file).
     type: path
   kubeconfig_dest: &kubeconfig_dest
     description:
-      - The path of a kubeconfig. It is short for an entry of O(sinks) with the type V(kubeconfig).
+      - The absolute path of a kubeconfig. It is short for an entry of O(sinks) with the type V(kubeconfig).
     type: path
   sinks: &sinks
     description:
@@ -105,22 +105,23 @@ options:
           - kubeconfig
       path:
         description:
-          - The path of the file, whose directory has to exist. Every place needs one.
+          - The absolute path of the file, whose directory has to exist. Every place needs one.
         type: path
       owner:
         description:
           - The user that owns the file, by name or number.
-          - Without it, a new file belongs to the user the task runs as, and one that root replaces keeps its owner.
+          - Without it, the file belongs to the user the task runs as. One that root replaces stays its owner's if the
+            directory belongs to the same user.
         type: str
       group:
         description:
           - The group of the file, by name or number.
-          - Without it, a new file has the group of the user the task runs as, and one that root replaces keeps its
-            group.
+          - Without it, it is chosen like O(sinks[].owner).
         type: str
       mode:
         description:
           - The permissions of the file, as an octal number in quotes. V(0600) if not given.
+          - Its owner must be able to read it; nobody else may write it and nobody execute it.
           - If others than its owner and group may use the file, that is the risk V(readable_by_others), see
             O(allow_risks).
         type: raw
@@ -195,8 +196,8 @@ options:
       force: *force
 notes:
   - Files are read and written on the host that the task runs on, by the user that it runs as.
-  - A file is replaced in one step, is private from its first byte and never left half written. Symbolic links, and
-    directories in which everybody may replace the files of others, are refused.
+  - A file is replaced in one step, is private from its first byte and never left half written. A file that is a
+    symbolic link, and a directory in which everybody may replace the files of others, are refused.
   - Beside a file V(NAME) there is a small private file V(.NAME.tokenwright). It keeps other runs out meanwhile and
     remembers what was requested; for a kubeconfig that is in the V(extensions) of the user. If nothing is remembered, a
     stored token counts as requested with this lifetime.
