@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import _auth, _bulk, _findings, _names
 from ._api import Api, Minted, connect
@@ -124,6 +124,10 @@ def _lifetime(given: object) -> int | None:
     return asked
 
 
+# a token and the places it is kept in
+Placed: TypeAlias = tuple[DesiredToken, Sequence[Sink]]
+
+
 @dataclass(frozen=True)
 class Decision:
     """What is to be done about one token.
@@ -180,15 +184,15 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
     endpoint = api.connection.endpoint
     warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
-    sinks = [_sinks_of(item, endpoint) for item in items.desired]
-    _refuse_shared_entries(items.desired, sinks)
-    places = dict(zip(map(id, items.desired), sinks, strict=True))
+    placed = [(item, _sinks_of(item, endpoint)) for item in items.desired]
+    _refuse_shared_entries(placed)
     live = read(api, [item.account for item in items.desired], params["workers"])
 
-    def work(item: DesiredToken, outcome: Outcome) -> None:
-        _Keeper(api, item, outcome, secrets).keep(live, places[id(item)], check_mode=check_mode)
+    def work(token: Placed, outcome: Outcome) -> None:
+        item, sinks = token
+        _Keeper(api, item, outcome, secrets).keep(live, sinks, check_mode=check_mode)
 
-    outcomes = _bulk.run_all(items.desired, _begin, work, params)
+    outcomes = _bulk.run_all(placed, _begin, work, params)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
 
 
@@ -209,11 +213,11 @@ def refuse_shared_files(desired: Sequence[DesiredToken]) -> None:
     _refuse_tenants(tenants)
 
 
-def _refuse_shared_entries(desired: Sequence[DesiredToken], sinks: Sequence[Sequence[Sink]]) -> None:
+def _refuse_shared_entries(placed: Sequence[Placed]) -> None:
     """The same for the entries of kubeconfigs, whose default names are known only with the connection."""
     tenants: dict[str, list[str]] = defaultdict(list)
-    for item, places in zip(desired, sinks, strict=True):
-        for sink in places:
+    for item, sinks in placed:
+        for sink in sinks:
             for entry in sink.entries:
                 tenants[entry].append(item.account.place)
     _refuse_tenants(tenants)
@@ -233,7 +237,8 @@ def _sinks_of(item: DesiredToken, endpoint: Endpoint) -> list[Sink]:
     return [build(sink, endpoint, item.account.namespace, item.account.name, force=item.force) for sink in item.sinks]
 
 
-def _begin(item: DesiredToken) -> Outcome:
+def _begin(token: Placed) -> Outcome:
+    item = token[0]
     identity = {"service_account": item.account.name, "namespace": item.account.namespace}
     return Outcome(identity=identity, title=item.account.place)
 

@@ -147,7 +147,8 @@ class Asked:
     path: str = ""
 
 
-WORLD = [Asked(*one) for one in product(VERBS, GROUPS, RESOURCES, NAMES)] + [
+# one name more than rules can list: they never list all there are
+WORLD = [Asked(*one) for one in product(VERBS, GROUPS, RESOURCES, (*NAMES, "c"))] + [
     Asked(verb, path=path) for verb, path in product(VERBS, PATHS)
 ]
 
