@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -36,7 +38,13 @@ def account_mistake(value: object) -> str:
 
 
 def _accounts(value: object) -> tuple[Account, ...]:
-    accounts = read_accounts(plain(value))
+    return _accounts_of(json.dumps(plain(value)))
+
+
+@lru_cache(maxsize=1)
+def _accounts_of(text: str) -> tuple[Account, ...]:
+    """Remembered, because a task asks for the items of every module of one and the same list."""
+    accounts = read_accounts(json.loads(text))
     _check(accounts)
     return accounts
 

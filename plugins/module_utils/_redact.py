@@ -74,9 +74,11 @@ class Secrets:
 def _forms(value: str) -> set[str]:
     """Raw, JSON-escaped, URL-escaped, and base64 at its three alignments within a longer text."""
     data = value.encode("utf-8", "surrogateescape")
-    forms = {value, value.strip(), json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value)}
+    forms = {value, value.strip(), json.dumps(value)[1:-1], quote(data, safe=""), quote_plus(data)}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        forms.add(encode(data).decode().rstrip("="))
+        alone = encode(data).decode().rstrip("=")
+        # within a longer text the last character also holds bits of what follows
+        forms |= {alone, alone[:-1]}
         for pad in (1, 2):
             # characters that mix with the unknown neighbours before and after are cut off
             encoded = encode(b"\0" * pad + data).decode().rstrip("=")

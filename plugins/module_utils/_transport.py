@@ -262,7 +262,8 @@ def _may_repeat(fate: Fate, request: Request) -> bool:
 
 def _pause(failure: _Failure, delay: float) -> float:
     if failure.retry_after is not None:
-        return min(failure.retry_after, _LONGEST_RETRY_AFTER)
+        # a server that says 0 still gets a moment
+        return min(max(failure.retry_after, _FIRST_DELAY), _LONGEST_RETRY_AFTER)
     # full jitter keeps many plays that failed together from coming back together; no secret depends on it
     return delay * random.random()  # noqa: S311 - a delay, no secret
 

@@ -116,6 +116,10 @@ def test_what_is_missing_is_named_atom_by_atom() -> None:
     ]
 
 
+def test_an_empty_name_is_shown_as_the_api_has_it() -> None:
+    assert as_rules(permissions([EMPTY_NAME])) == [EMPTY_NAME]
+
+
 def test_rules_together_cover_what_none_of_them_does() -> None:
     owner = [rule("core", "pods", "get"), rule("core", "pods", "list")]
     assert uncovered(owner, [rule("core", "pods", "get list")]) == []
