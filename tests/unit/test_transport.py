@@ -299,6 +299,13 @@ def test_the_server_says_how_long_to_wait() -> None:
         assert 1 <= time.monotonic() - begun < 5
 
 
+def test_a_server_that_says_at_once_is_not_hammered() -> None:
+    reply = status(429, "TooManyRequests", "slow down", ("Retry-After", "0"))
+    with FaultServer([reply]) as server, closing(connection(server.url, retry_timeout=0.7)) as connected:
+        failure(connected, WRITES["mint"])
+    assert 2 <= len(server.received) <= 5
+
+
 def test_waiting_longer_than_there_is_time_is_not_begun() -> None:
     reply = status(429, "TooManyRequests", "slow down", ("Retry-After", "20"))
     with FaultServer([reply]) as server, closing(connection(server.url, retry_timeout=5)) as connected:
