@@ -2,17 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filters account_items and account_mistake: their logic is in module_utils/_accounts.py, their use in *.yml."""
+"""The filter account_items: its logic is in module_utils/_accounts.py, its use in account_items.yml."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts
@@ -20,33 +17,17 @@ from ..module_utils._errors import InputError
 from ..plugin_utils._plain import plain
 
 
-def account_items(value: object, kind: str, state: str | None = None) -> list[dict[str, Any]]:
-    """The items of one module; everything in the list is checked by the modules' rules, whatever is asked for."""
+def account_items(value: object) -> dict[str, Any]:
+    """The items of every module, or what is wrong with the list; it is checked by the modules' rules.
+
+    The mistake is returned, not raised, because Ansible would put words of its own around it.
+    """
     try:
-        return items(_accounts(value), kind, datetime.now(timezone.utc), state)
+        accounts = read_accounts(plain(value))
+        _check(accounts)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from None
-
-
-def account_mistake(value: object) -> str:
-    """What is wrong with the list, in one sentence; empty if nothing is."""
-    try:
-        _accounts(value)
-    except InputError as error:
-        return str(error)
-    return ""
-
-
-def _accounts(value: object) -> tuple[Account, ...]:
-    return _accounts_of(json.dumps(plain(value)))
-
-
-@lru_cache(maxsize=1)
-def _accounts_of(text: str) -> tuple[Account, ...]:
-    """Remembered, because a task asks for the items of every module of one and the same list."""
-    accounts = read_accounts(json.loads(text))
-    _check(accounts)
-    return accounts
+        return {"mistake": str(error), **items((), datetime.now(timezone.utc))}
+    return {"mistake": "", **items(accounts, datetime.now(timezone.utc))}
 
 
 def _check(accounts: tuple[Account, ...]) -> None:
@@ -70,4 +51,4 @@ class FilterModule:
     """What Ansible looks for in this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"account_items": account_items, "account_mistake": account_mistake}
+        return {"account_items": account_items}

@@ -137,27 +137,29 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     return accounts
 
 
-def items(accounts: Iterable[Account], kind: str, now: datetime, state: str | None = None) -> list[Item]:
-    """The items of one module, in the order of the list.
+def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
+    """The items of the modules, each in the order of the list.
 
     Args:
         accounts: the list.
-        kind: the name of the module's own list (C(accounts), C(bindings), C(tokens)).
         now: decides whether an account with C(expires_at) is still wanted.
-        state: only those of accounts that should be C(present), or C(absent); None: of all. Tokens are always only
-            those of accounts that should be there.
 
-    Raises:
-        InputError: no such kind or state.
+    Returns:
+        C(present) and C(absent): accounts that should be there, and that should not; C(bindings): the grants of both;
+        C(tokens): those of accounts that should be there.
     """
-    if kind not in KINDS:
-        raise InputError(f"{kind!r} is no kind of item", f"use one of {', '.join(KINDS)}")
-    if state not in (None, "present", "absent"):
-        raise InputError(f"{state!r} is no state", "use present or absent, or leave it out")
-    if kind == _token.LIST:
-        accounts = [account for account in accounts if account.is_wanted(now)]
-    chosen = [account for account in accounts if state is None or account.is_wanted(now) == (state == "present")]
-    return [entry.item for account in chosen for entry in KINDS[kind].entries(account)]
+    present = [account for account in accounts if account.is_wanted(now)]
+    absent = [account for account in accounts if not account.is_wanted(now)]
+    chosen: dict[str, tuple[str, Sequence[Account]]] = {
+        "present": (_service_account.LIST, present),
+        "absent": (_service_account.LIST, absent),
+        "bindings": (_binding.LIST, accounts),
+        "tokens": (_token.LIST, present),
+    }
+    return {
+        key: [entry.item for account in some for entry in KINDS[kind].entries(account)]
+        for key, (kind, some) in chosen.items()
+    }
 
 
 def _parsed(text: str) -> object:

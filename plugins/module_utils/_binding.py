@@ -361,11 +361,10 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         _reconcile(api, item, live, outcome, check_mode=check_mode)
 
     outcomes = _bulk.run_all(items.desired, _begin, work, params)
-    pruned = []
-    if params["prune"] and items.desired and not any(outcome.error for outcome in outcomes):
-        kinds = [ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE]
-        keep = [ref for item in items.desired for ref in _refs(item)]
-        pruned = _sets.prune(api, kinds, str(set_name), keep, check_mode=check_mode)
+    # a binding goes before the role it refers to
+    kinds = [ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE]
+    keep = [ref for item in items.desired for ref in _refs(item)]
+    pruned = _sets.prune(api, params, kinds, keep, outcomes, check_mode=check_mode)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 

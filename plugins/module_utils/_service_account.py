@@ -239,11 +239,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         _reconcile(api, item, live, outcome, check_mode=check_mode)
 
     outcomes = _in_two_waves(items.desired, live, work, params)
-    pruned = []
-    if params["prune"] and items.desired and not any(outcome.error for outcome in outcomes):
-        pruned = _sets.prune(
-            api, [SERVICE_ACCOUNT], str(set_name), [item.ref for item in items.desired], check_mode=check_mode
-        )
+    keep = [item.ref for item in items.desired]
+    pruned = _sets.prune(api, params, [SERVICE_ACCOUNT], keep, outcomes, check_mode=check_mode)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 

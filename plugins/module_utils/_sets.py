@@ -54,14 +54,29 @@ def check(params: Mapping[str, Any], list_name: str) -> str | None:
 
 def prune(
     api: Api,
+    params: Mapping[str, Any],
     kinds: Sequence[Kind],
-    set_name: str,
     keep: Iterable[Ref],
+    outcomes: Sequence[Outcome],
     *,
     check_mode: bool,
 ) -> list[Outcome]:
-    """Delete the members of a set that are not to be kept, in the order of the kinds; one outcome each."""
-    kept = set(keep)
+    """Delete the members of a set that are not to be kept, in the order of the kinds; one outcome each.
+
+    Only if the task asks for it, never for an empty list and never after a failure: what could not be read or made
+    says nothing about what is left over.
+
+    Args:
+        api: the cluster.
+        params: of the task: C(prune) and C(set_name), checked before.
+        kinds: what members may be.
+        keep: the members of the list.
+        outcomes: what came of the list's items.
+        check_mode: only say what would be deleted.
+    """
+    if not params["prune"] or not outcomes or any(outcome.error for outcome in outcomes):
+        return []
+    set_name, kept = str(params["set_name"]), set(keep)
     namespaces = sorted({ref.namespace for ref in kept if ref.namespace})
     outcomes = []
     for kind in kinds:

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_items import account_items
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_summary import account_summary
@@ -73,12 +72,12 @@ GRANTS: list[tuple[str, Item, Item, Item]] = [
 
 @pytest.mark.parametrize(("options", "given", "expected"), [row[1:] for row in GRANTS], ids=[row[0] for row in GRANTS])
 def test_what_a_grant_leaves_open_comes_from_its_account(options: Item, given: Item, expected: Item) -> None:
-    assert account_items([account(**options, grants=[given])], "bindings") == [expected]
+    assert account_items([account(**options, grants=[given])])["bindings"] == [expected]
 
 
 def test_a_token_is_one_of_its_account() -> None:
     given = account(tokens=[{"dest": "/run/a", "expiration_seconds": "1h"}, {"kubeconfig_dest": "/run/b"}])
-    assert account_items([given], "tokens") == [
+    assert account_items([given])["tokens"] == [
         {"service_account": "app", "namespace": "ci", "dest": "/run/a", "expiration_seconds": "1h"},
         {"service_account": "app", "namespace": "ci", "kubeconfig_dest": "/run/b"},
     ]
@@ -87,7 +86,7 @@ def test_a_token_is_one_of_its_account() -> None:
 def test_an_account_is_what_is_left_without_grants_and_tokens() -> None:
     options = {"automount": False, "labels": {"a": "b"}, "create_namespace": True, "expires_at": FUTURE}
     given = account(**options, grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}])
-    assert account_items([given], "accounts") == [account(**options)]
+    assert account_items([given])["present"] == [account(**options)]
 
 
 STATES: list[tuple[Item, bool]] = [
@@ -104,18 +103,18 @@ STATES: list[tuple[Item, bool]] = [
 @pytest.mark.parametrize(("options", "wanted"), STATES)
 def test_what_should_not_be_there_gets_no_token(options: Item, wanted: bool) -> None:
     accounts = read_accounts([account(**options, grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}])])
-    assert bool(items(accounts, "tokens", NOW)) == wanted
-    for kind in ("accounts", "bindings"):
-        assert len(items(accounts, kind, NOW)) == 1
-        assert bool(items(accounts, kind, NOW, "present")) == wanted
-        assert bool(items(accounts, kind, NOW, "absent")) != wanted
+    found = items(accounts, NOW)
+    assert bool(found["tokens"]) == wanted
+    assert bool(found["present"]) == wanted
+    assert bool(found["absent"]) != wanted
+    assert len(found["bindings"]) == 1
 
 
 def test_the_order_is_that_of_the_list() -> None:
     names = ["c", "a", "b"]
     given = [account(name=name, grants=[{"name": f"{name}{n}", "role": "r"} for n in (2, 1)]) for name in names]
-    assert [item["name"] for item in account_items(given, "accounts")] == names
-    assert [item["name"] for item in account_items(given, "bindings")] == ["c2", "c1", "a2", "a1", "b2", "b1"]
+    assert [item["name"] for item in account_items(given)["present"]] == names
+    assert [item["name"] for item in account_items(given)["bindings"]] == ["c2", "c1", "a2", "a1", "b2", "b1"]
 
 
 def test_all_options_of_the_modules_are_known() -> None:
@@ -134,15 +133,15 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_is_as_good_as_a_list(text: str) -> None:
-    (item,) = account_items(text, "accounts")
+    (item,) = account_items(text)["present"]
     assert (item["name"], item["namespace"]) == ("app", "ci")
     assert str(item["expires_at"])[:10] == FUTURE[:10]
-    assert account_items(text, "accounts", state="absent") == account_items([], "accounts")
+    assert account_items(text)["absent"] == []
 
 
 @pytest.mark.parametrize("empty", [[], "[]", "", None, "# nothing"])
 def test_nothing_comes_to_nothing(empty: object) -> None:
-    assert account_items(empty, "accounts") == []
+    assert account_items(empty)["present"] == []
 
 
 L = "service_accounts_list"
@@ -216,18 +215,12 @@ MISTAKES: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("given", "sentence"), MISTAKES)
-@pytest.mark.parametrize("kind", ["accounts", "bindings", "tokens"])
-def test_a_mistake_is_a_sentence_with_its_place(given: object, sentence: str, kind: str) -> None:
-    with pytest.raises(AnsibleFilterError) as raised:
-        account_items(given, kind)
-    assert raised.value.message.startswith(sentence)
-    assert "\n" not in raised.value.message
-
-
-@pytest.mark.parametrize(("kind", "state"), [("account", None), ("accounts", "gone")])
-def test_only_known_kinds_and_states_may_be_asked_for(kind: str, state: str | None) -> None:
-    with pytest.raises(AnsibleFilterError, match=r"use (one of accounts, bindings, tokens|present or absent)"):
-        account_items([], kind, state)
+def test_a_mistake_is_a_sentence_with_its_place(given: object, sentence: str) -> None:
+    found = account_items(given)
+    mistake = found.pop("mistake")
+    assert mistake.startswith(sentence)
+    assert "\n" not in mistake
+    assert not any(found.values())
 
 
 # The summary
