@@ -10,7 +10,7 @@ error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ._auth import ConnectionOptions, load
 from ._errors import NotFoundError, Target
-from ._kinds import Kind, Object, Ref
+from ._kinds import SELF_SUBJECT_REVIEW, TOKEN_REVIEW, Kind, Object, Ref
 from ._redact import Secrets
 from ._transport import Answer, Connection, Request
 
@@ -49,6 +49,19 @@ class Minted:
 
     def __repr__(self) -> str:
         return "Minted(...)"
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the API server thinks of a token.
+
+    Attributes:
+        authenticated: whether it accepts it for one of the audiences.
+        said: why not, in its words; may be empty.
+    """
+
+    authenticated: bool
+    said: str = ""
 
 
 class Api:
@@ -95,17 +108,17 @@ class Api:
             if not query["continue"]:
                 return found
 
-    def create(self, ref: Ref, body: Mapping[str, Any]) -> Object:
+    def create(self, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """Create the object; returns it as stored."""
-        return self._send("create", ref, body).body
+        return self._send("create", ref, body, dry_run=dry_run).body
 
     def update(self, ref: Ref, body: Mapping[str, Any]) -> Object:
         """Replace the object; the body carries the resourceVersion it was computed from."""
         return self._send("update", ref, body).body
 
-    def patch(self, ref: Ref, body: Mapping[str, Any]) -> Object:
+    def patch(self, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """Merge-patch the object; a resourceVersion in the patch makes it conditional."""
-        return self._send("patch", ref, body).body
+        return self._send("patch", ref, body, dry_run=dry_run).body
 
     def delete(self, ref: Ref, *, uid: str) -> None:
         """Delete the object if it is still the one with this uid; gone already is fine."""
@@ -126,13 +139,40 @@ class Api:
         )
         return Minted(answer.body, answer.server_time, answer.warnings)
 
-    def _send(self, verb: str, ref: Ref, body: Mapping[str, Any] | None = None) -> Answer:
+    def review(self, token: str, audiences: Sequence[str]) -> Review:
+        """TokenReview: whether the server accepts a token for one of the audiences (none: for itself); writes nothing.
+
+        Source: Kubernetes API, TokenReview v1.
+        """
+        spec = {"token": token, **({"audiences": list(audiences)} if audiences else {})}
+        status = self._ask(TOKEN_REVIEW, {"spec": spec}).get("status") or {}
+        return Review(bool(status.get("authenticated")), " ".join(str(status.get("error") or "").split()))
+
+    def whoami(self) -> str:
+        """SelfSubjectReview: under which name the server knows this connection."""
+        status = self._ask(SELF_SUBJECT_REVIEW, {}).get("status") or {}
+        return str((status.get("userInfo") or {}).get("username") or "")
+
+    def _ask(self, kind: Kind, body: Mapping[str, Any]) -> Object:
+        """Reviews are questions that are spelled as creates, so they may be repeated."""
+        return self.connection.send(
+            Request(
+                method="POST",
+                path=_path(kind, ""),
+                target=_target(kind, "", None, "create"),
+                body={"apiVersion": kind.api_version, "kind": kind.name, **body},
+                repeatable=True,
+            )
+        ).body
+
+    def _send(self, verb: str, ref: Ref, body: Mapping[str, Any] | None = None, *, dry_run: bool = False) -> Answer:
+        query = {"fieldManager": FIELD_MANAGER} if verb in ("create", "update", "patch") else {}
         return self.connection.send(
             Request(
                 method=_METHODS[verb],
                 path=_path(ref.kind, ref.namespace, None if verb == "create" else ref.name),
                 target=_target(ref.kind, ref.namespace, ref.name, verb),
-                query={"fieldManager": FIELD_MANAGER} if verb in ("create", "update", "patch") else None,
+                query={**query, "dryRun": "All"} if dry_run else query,
                 body=body,
                 content_type=_MERGE_PATCH if verb == "patch" else "application/json",
                 repeatable=verb == "get",

@@ -147,6 +147,15 @@ class Outcome:
     error: ProvisionError | None = None
     skipped: bool = False
 
+    def act(self, verb: str, kind: str, namespace: str, name: str, reason: str | None = None) -> None:
+        """Note a write that was done, or would be; its reason is the outcome's unless it has one of its own."""
+        self.actions.append(action(verb, kind, namespace, name, reason or self.reason))
+        self.changed = True
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Say something more, each sentence once."""
+        self.warnings += [said for said in dict.fromkeys(sentences) if said not in self.warnings]
+
     @property
     def status(self) -> str:
         """C(ok), C(changed), C(failed) or C(skipped)."""
