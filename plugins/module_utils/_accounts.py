@@ -17,7 +17,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from . import _binding, _service_account, _token
+from . import _binding, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
 
@@ -38,7 +38,7 @@ _NOT_IN_A_TOKEN = {
     "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
 }
 
-_TOKEN_OPTIONS = {name: spec for name, spec in _token.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
+_TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
 _OPTIONS: dict[str, dict[str, Any]] = {
     **_service_account.ITEM_OPTIONS,
     "grants": {"options": _binding.ITEM_OPTIONS},
@@ -113,10 +113,10 @@ KINDS: Mapping[str, Kind] = {
         _binding.refuse_shared_roles,
         lambda account: account.grants,
     ),
-    _token.LIST: Kind(
-        _token.ITEM_OPTIONS,
-        _token.DesiredToken.from_item,
-        _token.refuse_shared_files,
+    _token_desired.LIST: Kind(
+        _token_desired.ITEM_OPTIONS,
+        _token_desired.DesiredToken.from_item,
+        _token_desired.refuse_shared_places,
         lambda account: account.tokens,
     ),
 }
@@ -154,7 +154,7 @@ def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
         "present": (_service_account.LIST, present),
         "absent": (_service_account.LIST, absent),
         "bindings": (_binding.LIST, accounts),
-        "tokens": (_token.LIST, present),
+        "tokens": (_token_desired.LIST, present),
     }
     return {
         key: [entry.item for account in some for entry in KINDS[kind].entries(account)]
@@ -341,7 +341,7 @@ def _of_account(account: Account, results: Results) -> Iterator[str]:
 def _of_token(outcome: Outcome) -> Iterator[str]:
     fresh = _CREATED if outcome["reason"] == "missing" else _CHANGED
     for sink in outcome["sinks"]:
-        yield _line(fresh if sink["changed"] else _SAME, "token", sink["path"])
+        yield _line(fresh if sink["changed"] else _SAME, "token", sink["place"])
     info = outcome.get("token_info") or {}
     yield _line(_SAME, "expires", info.get("expires_at") or "not minted yet")
 

@@ -30,7 +30,7 @@ _PAGE = 500
 _METHODS = {"get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 _MERGE_PATCH = "application/merge-patch+json"
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def get(self, ref: Ref) -> Object | None:
-        """The object, or None when it does not exist."""
+    def get(self, ref: Ref, *, metadata: bool = False) -> Object | None:
+        """The object (or only its metadata, so that no data of a Secret is transferred), or None if there is none."""
         try:
-            return self._send("get", ref).body
+            return self._send("get", ref, accept=_metadata_only("PartialObjectMetadata") if metadata else _JSON).body
         except NotFoundError:
             return None
 
@@ -98,7 +98,7 @@ class Api:
                     path=_path(kind, namespace),
                     target=_target(kind, namespace, None, "list"),
                     query={key: value for key, value in query.items() if value},
-                    accept=_METADATA_ONLY if metadata else "application/json",
+                    accept=_metadata_only("PartialObjectMetadataList") if metadata else _JSON,
                     repeatable=True,
                 )
             ).body
@@ -165,7 +165,9 @@ class Api:
             )
         ).body
 
-    def _send(self, verb: str, ref: Ref, body: Mapping[str, Any] | None = None, *, dry_run: bool = False) -> Answer:
+    def _send(
+        self, verb: str, ref: Ref, body: Mapping[str, Any] | None = None, *, dry_run: bool = False, accept: str = _JSON
+    ) -> Answer:
         query = {"fieldManager": FIELD_MANAGER} if verb in ("create", "update", "patch") else {}
         return self.connection.send(
             Request(
@@ -174,7 +176,8 @@ class Api:
                 target=_target(ref.kind, ref.namespace, ref.name, verb),
                 query={**query, "dryRun": "All"} if dry_run else query,
                 body=body,
-                content_type=_MERGE_PATCH if verb == "patch" else "application/json",
+                content_type=_MERGE_PATCH if verb == "patch" else _JSON,
+                accept=accept,
                 repeatable=verb == "get",
             )
         )
@@ -190,6 +193,10 @@ def connect(options: ConnectionOptions, secrets: Secrets, *, pool_size: int = 8)
         reload=lambda: load(options, secrets),
     )
     return Api(connection)
+
+
+def _metadata_only(kind: str) -> str:
+    return f"{_JSON};as={kind};g=meta.k8s.io;v=v1,{_JSON}"
 
 
 def _path(kind: Kind, namespace: str, name: str | None = None) -> str:

@@ -361,10 +361,11 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         _reconcile(api, item, live, outcome, check_mode=check_mode)
 
     outcomes = _bulk.run_all(items.desired, _begin, work, params)
-    # a binding goes before the role it refers to
-    kinds = [ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE]
     keep = [ref for item in items.desired for ref in _refs(item)]
-    pruned = _sets.prune(api, params, kinds, keep, outcomes, check_mode=check_mode)
+    # a binding goes before the role it refers to
+    members = _sets.all_but([ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE], keep)
+    namespaces = [ref.namespace for ref in keep]
+    pruned = _sets.prune(api, params, members, namespaces, outcomes, check_mode=check_mode)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 

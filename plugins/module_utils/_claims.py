@@ -17,7 +17,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeAlias
+
+# kind, name and uid of what a token is bound to
+Binding: TypeAlias = tuple[str, str, str]
 
 _SUBJECT = "system:serviceaccount:"
 
@@ -35,7 +38,7 @@ class Claims:
         expires_at: the C(exp) claim, UTC.
         warn_after: when an extended token should have been replaced (the 3607 second rule), UTC.
         credential_id: the C(jti) claim; None before Kubernetes 1.30.
-        bound_to: (kind, name, uid) of the bound object.
+        bound_to: what it dies with.
     """
 
     namespace: str
@@ -46,7 +49,7 @@ class Claims:
     expires_at: datetime
     warn_after: datetime | None = None
     credential_id: str | None = None
-    bound_to: tuple[str, str, str] | None = None
+    bound_to: Binding | None = None
 
 
 def read_claims(token: str) -> Claims | None:
@@ -92,7 +95,7 @@ def _payload(token: str) -> dict[str, Any]:
         return {}
     try:
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
 
@@ -105,7 +108,7 @@ def _time(value: Any) -> datetime:
     return datetime.fromtimestamp(int(value), tz=timezone.utc)
 
 
-def _bound_to(private: Mapping[str, Any]) -> tuple[str, str, str] | None:
+def _bound_to(private: Mapping[str, Any]) -> Binding | None:
     # a Pod's token also names its node, for information: the Pod is what it is bound to
     for kind in ("Pod", "Secret", "Node"):
         bound = private.get(kind.lower())

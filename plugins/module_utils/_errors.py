@@ -73,6 +73,18 @@ class ProvisionError(Exception):
     def __str__(self) -> str:
         return f"{self.what.rstrip('.')}: {self.hint}" if self.hint else self.what
 
+    def adding(self, said: str) -> ProvisionError:
+        """The same error with something more to know."""
+        self.what = f"{self.what.rstrip('.')} ({said})"
+        return self
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same may well succeed later, although nothing was corrected."""
+        if self.http_status is None:
+            return self.code in ("unreachable", "ambiguous")
+        return self.http_status == 429 or self.http_status >= 500
+
     def details(self) -> dict[str, Any]:
         """The C(error) value of a result."""
         target = self.target
@@ -133,6 +145,10 @@ class AlreadyExistsError(ApiError):
 
 class ConflictError(ApiError):
     """409: the object changed (resourceVersion) or is another one (uid) since it was read."""
+
+
+class OvertakenError(ApiError):
+    """Another run changed the place of a token since it was read: look again."""
 
 
 class ForbiddenError(ApiError):

@@ -33,6 +33,13 @@ _LOCK_TIMEOUT = 60.0
 _LOCK_POLL = 0.05
 _LEFTOVER_AGE = 60.0
 
+# a file system that cannot reserve space
+_NO_FALLOCATE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+# more than any token; the record beside it has a fixed size
+_TOKEN_SPACE = 16 * 1024
+_RECORD_SPACE = 1024
+
 # the highest number means "leave" to the kernel
 _NOBODYS_ID = 2**32 - 1
 
@@ -70,18 +77,30 @@ class Permissions:
     def for_file(self, path: str) -> tuple[int, int]:
         """Owner and group the file at this path is to have; -1: leave.
 
-        Root keeps the owner of what is replaced only where that owner could have put it there legitimately: in a
-        directory of their own. Elsewhere (a shared directory) anybody may have made the file to be given the token.
+        What is not given is root's to choose. The answer is the same once it has been carried out.
         """
         uid, gid = self.uid, self.gid
         if os.geteuid() != 0 or -1 not in (uid, gid):
             return uid, gid
-        owner = group = -1
-        with suppress(OSError):
-            present, directory = os.lstat(path), os.stat(os.path.dirname(os.path.abspath(path)))
-            is_theirs = present.st_uid == directory.st_uid and not directory.st_mode & stat.S_IWOTH
-            owner, group = (present.st_uid, present.st_gid) if is_theirs else (os.geteuid(), os.getegid())
+        owner, group = _kept(path, uid)
         return (owner if uid == -1 else uid, group if gid == -1 else gid)
+
+
+def _kept(path: str, wanted: int) -> tuple[int, int]:
+    """Owner and group of what root replaces, kept only where that owner could have put it there legitimately.
+
+    That is in a directory of their own; or it is the file of whoever is to have it, or our own from the last run. In a
+    shared directory anybody may have made the file to be given the token.
+    """
+    ours = os.geteuid(), os.getegid()
+    with suppress(OSError):
+        directory = os.stat(os.path.dirname(os.path.abspath(path)))
+        if directory.st_mode & stat.S_IWOTH:
+            return ours
+        present = os.lstat(path)
+        is_legitimate = present.st_uid in (directory.st_uid, wanted, ours[0])
+        return (present.st_uid, present.st_gid) if is_legitimate else ours
+    return -1, -1
 
 
 def _number(name: str | None, look_up: Any, option: str) -> int:
@@ -132,9 +151,17 @@ def read_private(path: str, *, limit: int = 4 * 1024 * 1024) -> str | None:
 class PrivateFile:
     """A file about to be replaced: what can fail without content fails on entry, before a token is minted."""
 
-    def __init__(self, path: str, permissions: Permissions) -> None:
+    def __init__(self, path: str, permissions: Permissions, *, reserve: int = 0) -> None:
+        """Say which file.
+
+        Args:
+            path: the destination.
+            permissions: what it is to have.
+            reserve: bytes that the new content needs besides a token.
+        """
         self.path = path
         self._permissions = permissions
+        self._reserve = reserve + _TOKEN_SPACE
         self._directory, self._name = os.path.split(os.path.abspath(path))
         self._temporary = f".{self._name}.{secrets.token_hex(8)}.tmp"
         self._directory_fd = self._fd = -1
@@ -163,6 +190,7 @@ class PrivateFile:
         """Replace the destination by this content."""
         data = content.encode()
         try:
+            os.ftruncate(self._fd, len(data))
             while data:
                 data = data[os.write(self._fd, data) :]
             os.fsync(self._fd)
@@ -181,6 +209,12 @@ class PrivateFile:
         # after the owner: chown drops bits, and the wider mode must not be seen under the old owner
         os.fchmod(self._fd, self._permissions.mode)
         self._copy_label()
+        # a disk that is full is found out about before a token is minted for it
+        try:
+            os.posix_fallocate(self._fd, 0, self._reserve)
+        except OSError as error:
+            if error.errno not in _NO_FALLOCATE:
+                raise
 
     def _copy_label(self) -> None:
         """A replaced file keeps its SELinux label; a new one gets the directory's by itself."""
@@ -205,6 +239,16 @@ class PrivateFile:
         if self._directory_fd >= 0:
             os.close(self._directory_fd)
         self._fd = self._directory_fd = -1
+
+
+def remove(path: str) -> None:
+    """Remove a file; gone already is fine."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _file_error("remove", path, error) from None
 
 
 def set_permissions(path: str, permissions: Permissions) -> None:
@@ -244,6 +288,11 @@ def check_directory(directory: str, path: str) -> None:
         )
 
 
+def _refused(number: str) -> None:
+    # no record holds such a number; what is not finite would go wrong later, where it is made an integer
+    raise ValueError(number)
+
+
 class Sidecar:
     """The small private file beside a destination: its lock, and what is remembered about it.
 
@@ -260,8 +309,8 @@ class Sidecar:
         """The record as stored, or None."""
         text = read_private(self.path)
         try:
-            return json.loads(text) if text else None
-        except ValueError:
+            return json.loads(text, parse_float=_refused, parse_constant=_refused) if text else None
+        except (ValueError, RecursionError):
             return None
 
     @contextmanager
@@ -272,19 +321,15 @@ class Sidecar:
             FileError: it cannot be had within a minute, or the file cannot be made.
         """
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _file_error("write", self._destination, error) from None
-        try:
             self._acquire()
+            self._reserve()
             yield
         finally:
-            os.close(self._fd)
-            self._fd = -1
+            self._release()
 
     def write(self, record: dict[str, Any]) -> None:
         """Store the record; the lock must be held."""
-        data = json.dumps(record).encode()
+        data = json.dumps(record).encode().ljust(_RECORD_SPACE)
         try:
             os.pwrite(self._fd, data, 0)
             os.ftruncate(self._fd, len(data))
@@ -292,15 +337,13 @@ class Sidecar:
         except OSError as error:
             raise _file_error("write", self._destination, error) from None
 
+    def remove(self) -> None:
+        """Remove the file; the lock must be held, and whoever waits for it makes a new one."""
+        remove(self.path)
+
     def _acquire(self) -> None:
         deadline = time.monotonic() + _LOCK_TIMEOUT
-        while True:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise _file_error("lock", self._destination, error) from None
+        while not self._try_lock():
             if time.monotonic() > deadline:
                 raise FileError(
                     f"{self._destination} is locked by another run for over {int(_LOCK_TIMEOUT)} seconds",
@@ -308,6 +351,36 @@ class Sidecar:
                     hint="wait for that run to end",
                 )
             time.sleep(_LOCK_POLL)
+
+    def _try_lock(self) -> bool:
+        """Whether the lock could be had on the very file that is there now; another run may have removed it."""
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(self._fd), os.lstat(self.path)):
+                return True
+        except FileNotFoundError as error:
+            if self._fd < 0:
+                raise _file_error("write", self._destination, error) from None
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES) or self._fd < 0:
+                doing = "write" if self._fd < 0 else "lock"
+                raise _file_error(doing, self._destination, error) from None
+        self._release()
+        return False
+
+    def _release(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _reserve(self) -> None:
+        """Have the space of a record, so that a full disk is found out about before there is one to write."""
+        try:
+            if os.fstat(self._fd).st_size == 0:
+                os.pwrite(self._fd, b" " * _RECORD_SPACE, 0)
+        except OSError as error:
+            raise _file_error("write", self._destination, error) from None
 
 
 _ERRNO_HINTS = {

@@ -128,6 +128,32 @@ def merge(
     return merged
 
 
+def without(config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
+    """The kubeconfig without our user and context, and without our cluster if nobody refers to it any more.
+
+    Entries of these names that are not ours stay.
+    """
+    left = copy.deepcopy(dict(config))
+    _take_out(left, "users", "user", entry.user_name)
+    _take_out(left, "contexts", "context", entry.context_name)
+    if not any((one.get("context") or {}).get("cluster") == entry.cluster_name for one in left.get("contexts") or ()):
+        _take_out(left, "clusters", "cluster", entry.cluster_name)
+    if left.get("current-context") and _find(left, "contexts", left["current-context"]) is None:
+        left["current-context"] = ""
+    return left
+
+
+def is_empty(config: Mapping[str, Any]) -> bool:
+    """Whether there is nothing left in it that anybody could use."""
+    return not any(config.get(plural) for plural, dummy in _LISTS)
+
+
+def _take_out(config: dict[str, Any], plural: str, singular: str, name: str) -> None:
+    found = _find(config, plural, name)
+    if found is not None and _extension(found.get(singular) or {}) is not None:
+        config[plural].remove(found)
+
+
 @dataclass(frozen=True)
 class _Slot:
     """One named entry of one of the three lists, as it should be."""

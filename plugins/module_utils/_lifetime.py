@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ._claims import Claims, read_claims, sha256
+from ._claims import Binding, Claims, read_claims, sha256
 from ._durations import instant, rfc3339
 from ._errors import InputError
 from ._plan import UP_TO_DATE
@@ -34,6 +34,7 @@ class Record:
         requested_audiences: the audiences asked for; empty: the server's default.
         audiences: the audiences the server granted.
         expires_at: C(status.expirationTimestamp), RFC 3339; may be earlier than the C(exp) claim.
+        handle: the handle it was minted for.
     """
 
     sha256: str
@@ -41,6 +42,7 @@ class Record:
     requested_audiences: tuple[str, ...]
     audiences: tuple[str, ...]
     expires_at: str
+    handle: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON and YAML."""
@@ -53,16 +55,29 @@ class Record:
         if not isinstance(values, Mapping):
             return None
         try:
-            seconds = values["requested_seconds"]
             return cls(
                 sha256=str(values["sha256"]),
-                requested_seconds=None if seconds is None else int(seconds),
-                requested_audiences=tuple(map(str, values["requested_audiences"])),
-                audiences=tuple(map(str, values["audiences"])),
+                requested_seconds=_whole(values["requested_seconds"]),
+                requested_audiences=_texts(values["requested_audiences"]),
+                audiences=_texts(values["audiences"]),
                 expires_at=rfc3339(instant(values["expires_at"], "expires_at")),
+                handle=None if values.get("handle") is None else str(values["handle"]),
             )
         except (KeyError, TypeError, ValueError, InputError):
             return None
+
+
+def _whole(value: object) -> int | None:
+    """A number of seconds as we write it: JSON also knows fractions, Infinity and NaN."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise TypeError("no whole number")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    return tuple(map(str, value))
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,9 @@ class Wanted:
         audiences: as requested; empty: the server's default.
         seconds: lifetime as requested; None: the server's default.
         renew_before: share of the granted lifetime (float), or seconds (int).
+        bindings: what it may be bound to, any of these; None: to nothing.
+        handle: the handle it is minted for.
+        not_this: the credential id of a token that is to be replaced.
     """
 
     namespace: str
@@ -84,6 +102,9 @@ class Wanted:
     audiences: tuple[str, ...]
     seconds: int | None
     renew_before: float | int
+    bindings: tuple[Binding, ...] | None = None
+    handle: str | None = None
+    not_this: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +139,8 @@ def judge(token: str | None, record: Record | None, wanted: Wanted, now: datetim
     if not token:
         return Verdict("missing")
     claims = read_claims(token)
-    if claims is None:
+    if claims is None or claims.expires_at <= claims.issued_at:
+        # no server mints a token that was never good; a share of its lifetime means nothing
         return Verdict("unreadable")
     if record is not None and record.sha256 != sha256(token):
         record = None
@@ -127,17 +149,24 @@ def judge(token: str | None, record: Record | None, wanted: Wanted, now: datetim
 
 
 def _reason(claims: Claims, record: Record | None, wanted: Wanted, *, is_due: bool) -> str:
-    if (claims.namespace, claims.service_account) != (wanted.namespace, wanted.service_account):
-        return "other_account"
-    if claims.uid != wanted.uid:
-        return "account_recreated"
-    if claims.bound_to is not None:
-        return "binding_changed"
-    if not _same_audiences(claims, record, wanted.audiences):
-        return "audience_changed"
-    if record is not None and record.requested_seconds != wanted.seconds:
-        return "lifetime_changed"
-    return "expiring" if is_due else UP_TO_DATE
+    """The first of the faults, the one that says most before the others."""
+    faults = (
+        ("other_account", (claims.namespace, claims.service_account) != (wanted.namespace, wanted.service_account)),
+        ("account_recreated", claims.uid != wanted.uid),
+        ("binding_changed", not _is_bound_as(claims.bound_to, wanted.bindings)),
+        ("audience_changed", not _same_audiences(claims, record, wanted.audiences)),
+        ("lifetime_changed", record is not None and record.requested_seconds != wanted.seconds),
+        ("requested", wanted.not_this is not None and claims.credential_id == wanted.not_this),
+        ("expiring", is_due),
+    )
+    return next((reason for reason, is_so in faults if is_so), UP_TO_DATE)
+
+
+def _is_bound_as(bound_to: Binding | None, wanted: tuple[Binding, ...] | None) -> bool:
+    """A wanted uid that is empty is one that the caller may not know: the server will say whether it is the same."""
+    if bound_to is None or wanted is None:
+        return bound_to is None and wanted is None
+    return any(bound_to[:2] == one[:2] and one[2] in ("", bound_to[2]) for one in wanted)
 
 
 def _same_audiences(claims: Claims, record: Record | None, wanted: tuple[str, ...]) -> bool:
@@ -171,9 +200,9 @@ def renew_at(claims: Claims, record: Record | None, renew_before: float | int) -
 
 
 def margin(granted: int, renew_before: float | int) -> float:
-    """Seconds before expiry at which to renew: at most half of the granted lifetime."""
+    """Seconds before expiry at which to renew: at most half of the granted lifetime; 0 when nothing was granted."""
     asked = granted * renew_before if isinstance(renew_before, float) else renew_before
-    return min(asked, granted * _LARGEST_SHARE)
+    return max(0, min(asked, granted * _LARGEST_SHARE))
 
 
 def is_cut(granted: int, renew_before: float | int) -> bool:

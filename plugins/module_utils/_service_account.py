@@ -240,7 +240,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
 
     outcomes = _in_two_waves(items.desired, live, work, params)
     keep = [item.ref for item in items.desired]
-    pruned = _sets.prune(api, params, [SERVICE_ACCOUNT], keep, outcomes, check_mode=check_mode)
+    members, namespaces = _sets.all_but([SERVICE_ACCOUNT], keep), [ref.namespace for ref in keep]
+    pruned = _sets.prune(api, params, members, namespaces, outcomes, check_mode=check_mode)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 

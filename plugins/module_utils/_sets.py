@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from . import _names
 from ._api import Api
 from ._durations import rfc3339
 from ._errors import ForbiddenError, InputError
-from ._kinds import Kind, Object, Ref, ref_of, uid_of
+from ._kinds import SECRET, Kind, Object, Ref, ref_of, uid_of
 from ._plan import Outcome, Write, view
 
 SET_LABEL = "tokenwright/set"
@@ -52,16 +53,31 @@ def check(params: Mapping[str, Any], list_name: str) -> str | None:
     return str(set_name) if set_name else None
 
 
+@dataclass(frozen=True)
+class Members:
+    """Where members of a set are looked for.
+
+    Attributes:
+        kind: what they are.
+        is_kept: whether one is in the list.
+        label: another label they carry, when other modules have members of the same kind.
+    """
+
+    kind: Kind
+    is_kept: Callable[[Object], bool]
+    label: str = ""
+
+
 def prune(
     api: Api,
     params: Mapping[str, Any],
-    kinds: Sequence[Kind],
-    keep: Iterable[Ref],
+    members: Sequence[Members],
+    namespaces: Iterable[str],
     outcomes: Sequence[Outcome],
     *,
     check_mode: bool,
 ) -> list[Outcome]:
-    """Delete the members of a set that are not to be kept, in the order of the kinds; one outcome each.
+    """Delete the members of a set that are not to be kept, in the order given; one outcome each.
 
     Only if the task asks for it, never for an empty list and never after a failure: what could not be read or made
     says nothing about what is left over.
@@ -69,34 +85,44 @@ def prune(
     Args:
         api: the cluster.
         params: of the task: C(prune) and C(set_name), checked before.
-        kinds: what members may be.
-        keep: the members of the list.
+        members: where to look.
+        namespaces: of the list; where to look without the right to look everywhere.
         outcomes: what came of the list's items.
         check_mode: only say what would be deleted.
     """
     if not params["prune"] or not outcomes or any(outcome.error for outcome in outcomes):
         return []
-    set_name, kept = str(params["set_name"]), set(keep)
-    namespaces = sorted({ref.namespace for ref in kept if ref.namespace})
-    outcomes = []
-    for kind in kinds:
-        for member in _members(api, kind, set_name, namespaces):
-            ref = ref_of(member, kind)
-            if ref not in kept and not member["metadata"].get("deletionTimestamp"):
-                outcomes.append(_remove(api, ref, member, check_mode=check_mode))
-    return outcomes
+    places = sorted({namespace for namespace in namespaces if namespace})
+    return [
+        _remove(api, ref_of(member, some.kind), member, check_mode=check_mode)
+        for some in members
+        for member in _found(api, some, str(params["set_name"]), places)
+        if not some.is_kept(member) and not member["metadata"].get("deletionTimestamp")
+    ]
 
 
-def _members(api: Api, kind: Kind, set_name: str, namespaces: Sequence[str]) -> list[Object]:
+def all_but(kinds: Iterable[Kind], keep: Iterable[Ref]) -> list[Members]:
+    """Members of these kinds, of which those at these addresses stay."""
+    kept = set(keep)
+    return [Members(kind, lambda obj, kind=kind: ref_of(obj, kind) in kept) for kind in kinds]  # type: ignore[misc]
+
+
+def _found(api: Api, some: Members, set_name: str, namespaces: Sequence[str]) -> list[Object]:
     """Everywhere, or, without the right to look there, in the namespaces of the list."""
-    selector = f"{SET_LABEL}={set_name}"
+    selector = ",".join(part for part in (f"{SET_LABEL}={set_name}", some.label) if part)
+    # nothing but a Secret's metadata is anybody's business here
+    metadata = some.kind is SECRET
     try:
-        return api.list_all(kind, labels=selector)
+        return api.list_all(some.kind, labels=selector, metadata=metadata)
     except ForbiddenError:
-        if not kind.namespaced:
+        if not some.kind.namespaced:
             # a caller without rights on cluster-wide objects made none of them
             return []
-        return [member for namespace in namespaces for member in api.list_all(kind, namespace, labels=selector)]
+    return [
+        member
+        for namespace in namespaces
+        for member in api.list_all(some.kind, namespace, labels=selector, metadata=metadata)
+    ]
 
 
 def _remove(api: Api, ref: Ref, member: Object, *, check_mode: bool) -> Outcome:

@@ -30,21 +30,26 @@ ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 # file is added here first.
 LAYERS = (
     # knowledge: no input, no output, no Ansible
-    {"_claims", "_durations", "_errors", "_findings", "_kinds", "_kubeconfig", "_lifetime", "_names", "_namespaces"}
-    | {"_plan", "_rbac", "_redact", "_yaml"},
+    {"_choice", "_claims", "_durations", "_errors", "_findings", "_kinds", "_kubeconfig", "_lifetime", "_names"}
+    | {"_namespaces", "_plan", "_rbac", "_redact", "_secret_formats", "_shape", "_token_info", "_yaml"},
     # input and output
     {"_api", "_auth", "_files", "_transport"},
     # what use cases are made with
-    {"_bulk", "_converge", "_entry", "_sets", "_sinks"},
+    {"_bulk", "_converge", "_entry", "_reviews", "_sets"},
+    # the places of a token
+    {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_workshop"},
+    # the life of a token
+    {"_binders", "_bound", "_handles", "_keeping", "_minting", "_revoking", "_token_desired"},
     # use cases: one for each module
     {"_binding", "_service_account", "_token"},
     # all use cases from one list
     {"_accounts"},
 )
+_USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
 PLUGINS_MAY_IMPORT = {
-    "modules": LAYERS[3] | {"_entry"},
-    "action": LAYERS[3] | {"_here"},
+    "modules": _USE_CASES | {"_entry"},
+    "action": _USE_CASES | {"_here"},
     "plugin_utils": {"_entry", "_plain"},
     "filter": {"_accounts", "_errors", "_plain"},
 }

@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a token is bound to, in three ways: to nothing, to an object of the user's, or to a handle of ours."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ._api import Api
+from ._bound import BoundObject, reference
+from ._claims import Binding, Claims
+from ._errors import ProvisionError
+from ._handles import Generation, Handle, next_number, retirements
+from ._kinds import SECRET, Object, Ref
+from ._minting import Fresh
+from ._plan import Outcome
+
+
+class Binder(Protocol):
+    """The way one token is bound."""
+
+    def look(self, *, check_mode: bool) -> tuple[Binding, ...] | None:
+        """What a good token is bound to right now, any of these; None: to nothing."""
+
+    def reference(self, account: Object) -> Object | None:
+        """The C(boundObjectRef) for the next TokenRequest; what it needs is made."""
+
+    def minted(self, fresh: Fresh) -> None:
+        """A token was minted with that reference."""
+
+    def given_up(self) -> None:
+        """The token that was minted, if one was, went nowhere."""
+
+    def retire(self, current: Claims) -> None:
+        """The current token is in all its places: see to those before it."""
+
+    def predict_reference(self) -> None:
+        """For check mode: note what C(reference) would write."""
+
+    def predict_minted(self) -> None:
+        """For check mode: note what C(minted) would write."""
+
+    def predict_retiring(self, kept: Claims | None) -> None:
+        """For check mode: note what C(retire) would write, for a token that stays or (None) one to be minted."""
+
+
+class Unbound:
+    """Nothing: the token lives until it expires."""
+
+    def look(self, *, check_mode: bool) -> None:  # noqa: ARG002 - see Binder; also below
+        """See Binder, as for all methods here."""
+        return
+
+    def reference(self, account: Object) -> None:  # noqa: ARG002
+        """None."""
+        return
+
+    def minted(self, fresh: Fresh) -> None:
+        """Nothing to remember."""
+
+    def given_up(self) -> None:
+        """Nothing to take back."""
+
+    def retire(self, current: Claims) -> None:
+        """Nothing to retire."""
+
+    def predict_reference(self) -> None:
+        """Nothing to write."""
+
+    def predict_minted(self) -> None:
+        """Nothing to write."""
+
+    def predict_retiring(self, kept: Claims | None) -> None:
+        """Nothing to retire."""
+
+
+class ToObject(Unbound):
+    """A Pod, Secret or Node that is not ours."""
+
+    def __init__(self, api: Api, account: Ref, bound: BoundObject, outcome: Outcome) -> None:
+        self._api = api
+        self._account = account
+        self._bound = bound
+        self._outcome = outcome
+
+    def look(self, *, check_mode: bool) -> tuple[Binding, ...]:  # type: ignore[override]  # it is bound to something
+        """The live object."""
+        binding, said = self._bound.live(self._api, self._account, check_mode=check_mode)
+        self._outcome.warn(said)
+        return (binding,)
+
+    def reference(self, account: Object) -> Object:  # type: ignore[override]  # noqa: ARG002
+        """Looked up at every attempt: after a conflict it may be another object of that name."""
+        return reference(self._bound.live(self._api, self._account, check_mode=False)[0])
+
+
+class ToHandle:
+    """A Secret of our own for every token, so that it can be taken back."""
+
+    def __init__(self, api: Api, handle: Handle, overlap: int | None, outcome: Outcome) -> None:
+        self._api = api
+        self._handle = handle
+        self._overlap = overlap
+        self._outcome = outcome
+        self._generations: list[Generation] = []
+        self._new: Generation | None = None
+
+    def look(self, *, check_mode: bool) -> tuple[Binding, ...]:  # noqa: ARG002 - reading is all the same
+        """All generations that are not on their way out."""
+        self._generations = self._handle.read()
+        return tuple(one.binding for one in self._generations if one.superseded_at is None)
+
+    def reference(self, account: Object) -> Object:
+        """The next generation, made at the first attempt."""
+        if self._new is None:
+            self._new = self._handle.create(self._generations, account)
+            self._generations.append(self._new)
+            self._note("create", self._new.ref)
+        return reference(self._new.binding)
+
+    def minted(self, fresh: Fresh) -> None:
+        """Remembered at the Secret, for whoever looks at it."""
+        if self._new:
+            self._handle.note_token(self._new, fresh.claims.credential_id, fresh.record.expires_at)
+            self._note("patch", self._new.ref)
+
+    def given_up(self) -> None:
+        """The generation takes its token with it; if that fails, a later run sees to it."""
+        if self._new is None:
+            return
+        try:
+            self._handle.delete(self._new)
+        except ProvisionError:
+            return
+        self._note("delete", self._new.ref, "unused")
+        self._generations.remove(self._new)
+        self._new = None
+
+    def retire(self, current: Claims) -> None:
+        """As far as their time has come."""
+        now = self._api.connection.now()
+        generation = self._current(current)
+        for retirement in retirements(self._generations, generation, self._overlap, now) if generation else ():
+            self._handle.retire(retirement, now)
+            self._note(retirement.verb, retirement.generation.ref, retirement.reason)
+
+    def predict_reference(self) -> None:
+        """The same write, only noted."""
+        self._note("create", self._handle.planned(self._generations))
+
+    def predict_minted(self) -> None:
+        """The same write, only noted."""
+        self._note("patch", self._handle.planned(self._generations))
+
+    def predict_retiring(self, kept: Claims | None) -> None:
+        """The same writes, only noted."""
+        now = self._api.connection.now()
+        coming = Generation(self._handle.planned(self._generations), next_number(self._generations), "", now)
+        current = (self._current(kept) if kept else None) or coming
+        for retirement in retirements(self._generations, current, self._overlap, now):
+            self._note(retirement.verb, retirement.generation.ref, retirement.reason)
+
+    def _current(self, claims: Claims) -> Generation | None:
+        uid = claims.bound_to[2] if claims.bound_to else ""
+        return next((one for one in self._generations if one.uid == uid), None)
+
+    def _note(self, verb: str, ref: Ref, reason: str | None = None) -> None:
+        self._outcome.act(verb, SECRET.name, ref.namespace, ref.name, reason)

@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Handles: what makes a token revocable.
+
+A token that is bound to a Secret dies with it. A handle is a row of otherwise empty Secrets C(<handle>-<n>), one for
+every token that was minted for one consumer; deleting the Secret is taking the token back. They belong to the account
+and go with it. Source: KEP-1205 (bound service account tokens).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from . import _names
+from ._api import Api
+from ._durations import instant, rfc3339
+from ._errors import AlreadyExistsError, ApiError, InputError
+from ._kinds import SECRET, Object, Ref, skeleton, uid_of
+
+HANDLE_LABEL = "tokenwright/handle"
+_ACCOUNT = "tokenwright/service-account"
+_EXPIRES_AT = "tokenwright/token-expires-at"
+_CREDENTIAL = "tokenwright/credential-id"
+_SUPERSEDED_AT = "tokenwright/superseded-at"
+
+# a generation without a token may be another run's that is about to mint; after this time nobody will
+_LEFTOVER = timedelta(seconds=60)
+
+# how often others may take the number we are about to use
+_TRIES = 5
+
+# room for the number behind the name, in a label value of 63 characters
+_LONGEST = 52
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One Secret of a handle.
+
+    Attributes:
+        ref: its address.
+        number: its place in the row, from 1.
+        uid: what tokens are bound to.
+        created_at: when it was made, on the server's clock.
+        expires_at: when the token that is bound to it expires; None: no token was minted, or nobody knows.
+        superseded_at: since when the next one is in use.
+    """
+
+    ref: Ref
+    number: int
+    uid: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    superseded_at: datetime | None = None
+
+    @property
+    def binding(self) -> tuple[str, str, str]:
+        """As in the claims of a token that is bound to it."""
+        return SECRET.name, self.ref.name, self.uid
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """What is to become of a generation whose time has passed.
+
+    Attributes:
+        verb: C(patch): note since when it is superseded; C(delete).
+        generation: which one.
+        reason: why, one machine word.
+    """
+
+    verb: str
+    generation: Generation
+    reason: str
+
+
+def check_name(handle: str) -> str:
+    """A handle's name.
+
+    Raises:
+        InputError: its Secrets could not be called like that.
+    """
+    name = _names.object_name(handle, "handle")
+    if len(name) > _LONGEST or "." in name:
+        raise InputError(
+            f"handle: {handle!r} is not a valid name", f"use at most {_LONGEST} lower-case letters, digits and dashes"
+        )
+    return name
+
+
+def retirements(
+    generations: Sequence[Generation], current: Generation, overlap: int | None, now: datetime
+) -> list[Retirement]:
+    """What is to be done about all generations but the current one.
+
+    Args:
+        generations: all there are.
+        current: the one whose token is in use.
+        overlap: seconds for which the one before stays good; None: as long as its token lives.
+        now: the server's time.
+    """
+    found = [_retirement(one, current, overlap, now) for one in generations if one.uid != current.uid]
+    return [retirement for retirement in found if retirement]
+
+
+def _retirement(one: Generation, current: Generation, overlap: int | None, now: datetime) -> Retirement | None:
+    if one.expires_at is None or one.number > current.number:
+        # a run ended before its token got anywhere
+        return Retirement("delete", one, "unused") if now - one.created_at > _LEFTOVER else None
+    if now >= one.expires_at:
+        return Retirement("delete", one, "expired")
+    if overlap == 0:
+        return Retirement("delete", one, "superseded")
+    if one.superseded_at is None:
+        return Retirement("patch", one, "superseded")
+    if overlap is not None and now >= one.superseded_at + timedelta(seconds=overlap):
+        return Retirement("delete", one, "superseded")
+    return None
+
+
+def next_number(generations: Sequence[Generation]) -> int:
+    """The number that was never used as long as one of the row is left."""
+    return max((one.number for one in generations), default=0) + 1
+
+
+class Handle:
+    """The generations of one handle on the server."""
+
+    def __init__(self, api: Api, account: Ref, name: str, labels: Mapping[str, str]) -> None:
+        self._api = api
+        self._account = account
+        self._labels = labels
+        self.name = name
+
+    def read(self) -> list[Generation]:
+        """All generations, in their order.
+
+        Raises:
+            ApiError: the handle is in use for another account.
+        """
+        found = self._api.list_all(SECRET, self._account.namespace, labels=f"{HANDLE_LABEL}={self.name}", metadata=True)
+        living = [secret for secret in found if not secret["metadata"].get("deletionTimestamp")]
+        for secret in living:
+            account = (secret["metadata"].get("annotations") or {}).get(_ACCOUNT)
+            if account != self._account.name:
+                raise ApiError(
+                    f"handle {self.name} is in use for the account {self._account.namespace}/{account}",
+                    code="handle_taken",
+                    hint="give every consumer a handle of its own",
+                )
+        generations = [generation for secret in living if (generation := self._generation(secret))]
+        return sorted(generations, key=lambda one: one.number)
+
+    def planned(self, generations: Sequence[Generation]) -> Ref:
+        """The address of the next generation."""
+        return Ref(SECRET, self._account.namespace, f"{self.name}-{next_number(generations)}")
+
+    def create(self, generations: Sequence[Generation], account: Object) -> Generation:
+        """Make the next generation.
+
+        Raises:
+            ApiError: it cannot be made.
+        """
+        for remaining in reversed(range(_TRIES)):
+            ref = self.planned(generations)
+            try:
+                created = self._generation(self._api.create(ref, self._body(ref, account)))
+            except AlreadyExistsError:
+                if not remaining:
+                    raise
+                generations = self._after(ref, self.read())
+                continue
+            if created is None:
+                break
+            return created
+        raise ApiError(f"{ref} came back as something else", code="bad_answer", hint="see the cluster's webhooks")
+
+    def note_token(self, generation: Generation, credential_id: str | None, expires_at: str) -> None:
+        """Remember, for whoever looks at the Secret, which token is bound to it and until when."""
+        self._annotate(generation, {_EXPIRES_AT: expires_at, _CREDENTIAL: credential_id})
+
+    def retire(self, retirement: Retirement, now: datetime) -> None:
+        """Carry it out."""
+        if retirement.verb == "delete":
+            self.delete(retirement.generation)
+        else:
+            self._annotate(retirement.generation, {_SUPERSEDED_AT: rfc3339(now)})
+
+    def delete(self, generation: Generation) -> None:
+        """Take the token of this generation back."""
+        self._api.delete(generation.ref, uid=generation.uid)
+
+    def _after(self, taken: Ref, generations: list[Generation]) -> list[Generation]:
+        """With somebody else's Secret of that name counted as a generation, so that the next number is tried."""
+        number = int(taken.name.rpartition("-")[2])
+        if any(one.number >= number for one in generations):
+            return generations
+        now = self._api.connection.now()
+        return [*generations, Generation(taken, number, "", now)]
+
+    def _annotate(self, generation: Generation, annotations: Mapping[str, str | None]) -> None:
+        self._api.patch(generation.ref, {"metadata": {"uid": generation.uid, "annotations": dict(annotations)}})
+
+    def _body(self, ref: Ref, account: Object) -> Object:
+        body = skeleton(ref)
+        body["metadata"] |= {
+            "labels": {**self._labels, HANDLE_LABEL: self.name},
+            "annotations": {_ACCOUNT: self._account.name},
+            "ownerReferences": [
+                {"apiVersion": "v1", "kind": "ServiceAccount", "name": self._account.name, "uid": uid_of(account)}
+            ],
+        }
+        return {**body, "type": "Opaque"}
+
+    def _generation(self, secret: Object) -> Generation | None:
+        """None for a Secret that carries our label and is called something else."""
+        metadata = secret["metadata"]
+        match = re.fullmatch(re.escape(self.name) + r"-([1-9][0-9]{0,8})", metadata["name"])
+        if not match:
+            return None
+        annotations = metadata.get("annotations") or {}
+        return Generation(
+            ref=Ref(SECRET, self._account.namespace, metadata["name"]),
+            number=int(match[1]),
+            uid=uid_of(secret),
+            created_at=instant(metadata["creationTimestamp"], "creationTimestamp"),
+            expires_at=_time(annotations.get(_EXPIRES_AT)),
+            superseded_at=_time(annotations.get(_SUPERSEDED_AT)),
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    """None also for what somebody else wrote there."""
+    try:
+        return instant(text, "annotation") if text else None
+    except InputError:
+        return None

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asking the API server whether it accepts a token.
+
+What a token says of itself is no proof: its key may have been replaced, its bound object deleted. Source: Kubernetes
+API, TokenReview v1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ._api import Api
+from ._errors import ForbiddenError, ProvisionError
+
+NEVER, AUTO, ALWAYS = MODES = ("never", "auto", "always")
+
+# servers that stand beside the one that minted learn of a new Secret or account a moment later
+ACCEPTED_WITHIN = 5.0
+# a server remembers an accepted token for 10 s (authentication-token-webhook and loopback caches), and a little more
+_REFUSED_WITHIN = 30.0
+POLL = 0.5
+
+
+class Reviewer:
+    """The TokenReviews of one task; it asks until it learns that it may not."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._forbidden: ForbiddenError | None = None
+
+    def accepts(self, token: str, audiences: Sequence[str], mode: str) -> bool | None:
+        """Whether the server accepts the token; None if nobody wants to know or the caller may not ask.
+
+        Args:
+            token: the token.
+            audiences: for whom; empty: for the API server itself.
+            mode: C(never), C(auto) or C(always).
+
+        Raises:
+            ForbiddenError: the caller may not ask, and the mode is C(always).
+            ProvisionError: the question was not answered.
+        """
+        if mode == NEVER:
+            return None
+        if self._forbidden is None:
+            try:
+                return self._api.review(token, audiences).authenticated
+            except ForbiddenError as error:
+                self._forbidden = error
+        if mode == ALWAYS:
+            raise self._forbidden
+        return None
+
+    def accepts_new(self, token: str, audiences: Sequence[str], mode: str) -> bool | None:
+        """The same for a token that was minted just now, with patience for servers that do not know it yet."""
+        deadline = time.monotonic() + ACCEPTED_WITHIN
+        while (answer := self.accepts(token, audiences, mode)) is False and time.monotonic() < deadline:
+            time.sleep(POLL)
+        return answer
+
+    def seconds_until_refused(self, token: str, audiences: Sequence[str], mode: str) -> float | None:
+        """How long it took until the server refused the token; None if nobody wants to know or may ask.
+
+        Raises:
+            ForbiddenError: the caller may not ask, and the mode is C(always).
+            ProvisionError: it was still accepted after half a minute.
+        """
+        started = time.monotonic()
+        while (answer := self.accepts(token, audiences, mode)) is True:
+            if time.monotonic() - started > _REFUSED_WITHIN:
+                raise ProvisionError(
+                    f"the API server still accepts the token {int(_REFUSED_WITHIN)} seconds after it was revoked",
+                    code="still_accepted",
+                    hint="see whether the server is healthy, and run the task again",
+                )
+            time.sleep(POLL)
+        return None if answer is None else round(time.monotonic() - started, 1)

@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Secret that holds a token, here or in another cluster.
+
+There is no lock: every write says which version of the Secret it was computed from, and whoever is overtaken looks
+again. Other keys, labels and annotations of the Secret stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from ._api import Api
+from ._choice import Held
+from ._claims import looks_like_token
+from ._errors import AlreadyExistsError, ApiError, ConflictError, OvertakenError, ProvisionError
+from ._kinds import SECRET, Object, Ref, skeleton, uid_of
+from ._lifetime import Record
+from ._namespaces import coming_notes, namespace_ref
+from ._secret_formats import KEYS, TOKEN, Content, decoded, encoded
+from ._sinks import DesiredSink, Store, Trial
+
+# what we made, and may therefore delete; of any other Secret only our keys are ours
+SINK_LABEL = "tokenwright/token-format"
+_RECORD = "tokenwright/record"
+_ACCOUNT = "tokenwright/service-account"
+
+_PLACEHOLDER = Record("", None, (), (), "1970-01-01T00:00:00Z")
+
+
+class SecretSink:
+    """The Secret and its keys of one format."""
+
+    type = "secret"
+    kind = SECRET.name
+
+    def __init__(self, desired: DesiredSink, api: Api, content: Content, trial: Trial, *, force: bool) -> None:
+        self._ref = Ref(SECRET, desired.namespace or content.account.namespace, desired.name)
+        self._api = api
+        self._content = content
+        self._labels = {**content.labels, **desired.labels}
+        self._force = force
+        self._trial = trial
+        self._seen: Object | None = None
+        self.namespace, self.name = self._ref.namespace, self._ref.name
+        self.place = self._ref.place
+        self.entries = [f"{self._ref} of {api.connection.endpoint.server}"]
+
+    def held(self) -> Held:
+        """The token and the record in the Secret, which is looked at anew; what follows is about what was seen."""
+        secret = self._seen = self._api.get(self._ref)
+        return Held(self._token(secret), _record(secret)) if secret else Held(None, None)
+
+    def fits(self, token: str, record: Record) -> bool:
+        """Whether nothing would be written."""
+        return self._seen is not None and not self._patch(self._seen, token, record)
+
+    def rehearse(self) -> list[str]:
+        """What writing would refuse."""
+        if self._seen is not None:
+            self._check_writable(self._seen)
+            return []
+        namespace = namespace_ref(self._ref.namespace)
+        try:
+            live = {namespace: self._api.get(namespace)}
+        except ProvisionError:
+            return []
+        return coming_notes(self._ref, live, check_mode=True)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Nothing is."""
+        return nullcontext()
+
+    @contextmanager
+    def prepared(self) -> Iterator[Store]:
+        """The same write with a placeholder as a dry run: rights, quota and admission are found out about here."""
+        secret = self._seen
+        self._write(secret, "placeholder", _PLACEHOLDER, dry_run=True)
+
+        def store(token: str, record: Record) -> None:
+            self._write(secret, token, record, dry_run=False)
+
+        yield store
+
+    def try_out(self, token: str, mode: str) -> None:
+        """A format that is used with one certain cluster is tried there; a bare token may be for anybody."""
+        if self._content.format != TOKEN:
+            self._trial(self._content.entry, token, mode)
+
+    def is_occupied(self) -> bool:
+        """Whether there is anything of ours in it."""
+        held = self.held()
+        return self._seen is not None and (self._is_ours(self._seen) or held != Held(None, None))
+
+    def clear(self) -> None:
+        """Delete the Secret if we made it, else only our keys."""
+        secret = self._seen
+        if secret is None:
+            return
+        if self._is_ours(secret):
+            self._api.delete(self._ref, uid=uid_of(secret))
+            return
+        present = secret.get("data") or {}
+        gone = {key: None for key in KEYS[self._content.format] if key in present}
+        patch = {"metadata": {**_version(secret), "annotations": {_RECORD: None}}, "data": gone}
+        self._guarded(lambda: self._api.patch(self._ref, patch))
+
+    def _is_ours(self, secret: Object) -> bool:
+        return SINK_LABEL in (secret["metadata"].get("labels") or {})
+
+    def _token(self, secret: Object) -> str | None:
+        """The token in it.
+
+        Raises:
+            ApiError: the Secret is for something else.
+        """
+        if secret.get("type") == "kubernetes.io/service-account-token":
+            raise ApiError(
+                f"{self._ref} is a long-lived token that the cluster fills in",
+                code="foreign_content",
+                hint="choose another name",
+            )
+        try:
+            token = self._content.token_in(decoded(secret.get("data")))
+        except (ValueError, ProvisionError):
+            token, readable = None, False
+        else:
+            readable = token is None or looks_like_token(token) or self._content.format != TOKEN
+        if not readable and _record(secret) is None and not self._force:
+            raise ApiError(
+                f"{self._ref} holds something else than a token in the key {KEYS[self._content.format][0]}",
+                code="foreign_content",
+                hint="choose another name, or set force",
+            )
+        return token
+
+    def _check_writable(self, secret: Object) -> None:
+        if secret.get("immutable"):
+            raise ApiError(f"{self._ref} is immutable", code="immutable", hint="delete it, or choose another name")
+        if secret["metadata"].get("deletionTimestamp"):
+            raise ApiError(f"{self._ref} is being deleted", code="terminating", hint="wait until it is gone")
+
+    def _write(self, secret: Object | None, token: str, record: Record, *, dry_run: bool) -> None:
+        if secret is None:
+            body = self._body(token, record)
+            self._guarded(lambda: self._api.create(self._ref, body, dry_run=dry_run))
+            return
+        self._check_writable(secret)
+        patch = self._patch(secret, token, record)
+        if patch:
+            patch.setdefault("metadata", {}).update(_version(secret))
+            self._guarded(lambda: self._api.patch(self._ref, patch, dry_run=dry_run))
+
+    def _guarded(self, write: Any) -> None:
+        """What another run did meanwhile is no failure: look again."""
+        try:
+            write()
+        except (AlreadyExistsError, ConflictError) as error:
+            raise OvertakenError(error.what, error.code, error.hint, error.target, error.http_status) from None
+
+    def _body(self, token: str, record: Record) -> Object:
+        body = skeleton(self._ref)
+        body["metadata"] |= {
+            "labels": {**self._labels, SINK_LABEL: self._content.format},
+            "annotations": {_RECORD: json.dumps(record.as_dict()), _ACCOUNT: self._content.account.place},
+        }
+        return {**body, "type": "Opaque", "data": encoded(self._content.data(token, record))}
+
+    def _patch(self, secret: Object, token: str, record: Record) -> Object:
+        """The merge patch that brings it about; empty if everything is so already."""
+        values = encoded(self._content.data(token, record))
+        metadata = secret["metadata"]
+        wanted = {**self._labels, SINK_LABEL: self._content.format} if self._is_ours(secret) else self._labels
+        return _without_empty(
+            {
+                "metadata": {
+                    "labels": _difference(wanted, metadata.get("labels")),
+                    "annotations": {} if _record(secret) == record else {_RECORD: json.dumps(record.as_dict())},
+                },
+                "data": {**self._outdated(secret), **_difference(values, secret.get("data"))},
+            }
+        )
+
+    def _outdated(self, secret: Object) -> dict[str, None]:
+        """The keys of the format that our Secret had before."""
+        before = (secret["metadata"].get("labels") or {}).get(SINK_LABEL)
+        keys = KEYS.get(str(before), ()) if before != self._content.format else ()
+        return {key: None for key in keys if key in (secret.get("data") or {})}
+
+
+def _without_empty(patch: Mapping[str, Any]) -> Object:
+    """The patch without mappings in which there is nothing."""
+    found = {key: _without_empty(value) if isinstance(value, Mapping) else value for key, value in patch.items()}
+    return {key: value for key, value in found.items() if value != {}}
+
+
+def _difference(wanted: Mapping[str, str], present: object) -> dict[str, str]:
+    has = present if isinstance(present, Mapping) else {}
+    return {key: value for key, value in wanted.items() if has.get(key) != value}
+
+
+def _record(secret: Object) -> Record | None:
+    text = (secret["metadata"].get("annotations") or {}).get(_RECORD)
+    try:
+        return Record.from_dict(json.loads(text)) if text else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _version(secret: Object) -> dict[str, str]:
+    metadata = secret["metadata"]
+    return {"uid": str(metadata["uid"]), "resourceVersion": str(metadata["resourceVersion"])}

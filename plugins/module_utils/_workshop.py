@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making the places of a task's tokens: what they need to know of the cluster, and of other clusters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from . import _auth, _kubeconfig
+from ._api import Api, connect
+from ._auth import ConnectionOptions
+from ._errors import ApiError, FileError, ForbiddenError, ProvisionError
+from ._file_sink import FileSink
+from ._kinds import CONFIG_MAP, Ref
+from ._kubeconfig import Entry
+from ._kubeconfig_sink import KubeconfigSink
+from ._redact import Secrets
+from ._reviews import ACCEPTED_WITHIN, NEVER, POLL
+from ._secret_formats import TOKEN, Content
+from ._secret_sink import SecretSink
+from ._sinks import FILE, KUBECONFIG, SECRET, DesiredSink, Sink
+from ._transport import Connection
+
+# every namespace has it: the certificate authority that Pods verify the API server with (RootCAConfigMap)
+_ROOT_CA = "kube-root-ca.crt"
+
+
+class Workshop:
+    """Makes places for the tokens of one cluster."""
+
+    def __init__(self, api: Api, options: ConnectionOptions, secrets: Secrets, workers: int) -> None:
+        self._api = api
+        self._options = options
+        self._secrets = secrets
+        self._workers = workers
+        self._others: dict[str, Api] = {}
+        self._root_cas: dict[str, str | None] = {}
+
+    def sinks(self, desired: Sequence[DesiredSink], account: Ref, *, force: bool) -> list[Sink]:
+        """The places of one token, in order.
+
+        Raises:
+            ProvisionError: a cluster cannot be reached, or a certificate authority cannot be read.
+        """
+        return [self._sink(one, account, force=force) for one in desired]
+
+    def _sink(self, desired: DesiredSink, account: Ref, *, force: bool) -> Sink:
+        if desired.type == FILE:
+            return FileSink(desired, force=force)
+        entry = self._entry(desired, account)
+        if desired.type == KUBECONFIG:
+            return KubeconfigSink(desired, entry, self._try_out, force=force)
+        content = Content(desired.format, entry, account)
+        return SecretSink(desired, self._cluster_of(desired), content, self._try_out, force=force)
+
+    def _cluster_of(self, desired: DesiredSink) -> Api:
+        """The cluster that a Secret is in; connections are shared."""
+        if desired.connection is None:
+            return self._api
+        key = repr((desired.connection, desired.connection.kubeconfig, desired.connection.api_key))
+        if key not in self._others:
+            self._others[key] = connect(desired.connection, self._secrets, pool_size=self._workers)
+        return self._others[key]
+
+    def _entry(self, desired: DesiredSink, account: Ref) -> Entry:
+        """What is not said comes from the caller's own connection."""
+        endpoint = self._api.connection.endpoint
+        server = desired.server or endpoint.server
+        cluster = desired.cluster_name or urlsplit(server).netloc
+        title = f"{account.namespace}/{account.name}@{cluster}"
+        return Entry(
+            cluster_name=cluster,
+            server=server,
+            ca_pem=_authority(desired.ca_cert) if desired.ca_cert else self._ca(desired, account.namespace),
+            verify=endpoint.verify,
+            tls_server_name=endpoint.tls_server_name if not desired.server else None,
+            user_name=desired.user_name or title,
+            context_name=desired.context_name or title,
+            namespace=(desired.namespace if desired.type == KUBECONFIG else None) or account.namespace,
+            token_file=desired.token_file,
+            set_current=bool(desired.set_current),
+        )
+
+    def _ca(self, desired: DesiredSink, namespace: str) -> str | None:
+        """The caller's certificate authority; else the cluster's own, where the caller's way is not good enough.
+
+        A caller who verifies by the system's store needs none, and neither do those who get the kubeconfig; a Secret
+        in the format of a token volume has a key for it all the same.
+        """
+        endpoint = self._api.connection.endpoint
+        if endpoint.ca_pem:
+            return endpoint.ca_pem
+        needs_one = desired.type == SECRET and desired.format == TOKEN
+        return self._root_ca(namespace) if needs_one or not endpoint.verify else None
+
+    def _root_ca(self, namespace: str) -> str | None:
+        if namespace not in self._root_cas:
+            try:
+                found = self._api.get(Ref(CONFIG_MAP, namespace, _ROOT_CA))
+            except ForbiddenError:
+                found = None
+            self._root_cas[namespace] = ((found or {}).get("data") or {}).get("ca.crt")
+        return self._root_cas[namespace]
+
+    def _try_out(self, entry: _kubeconfig.Entry, token: str, mode: str) -> None:
+        """Call the server of the entry as the account.
+
+        Raises:
+            ProvisionError: it cannot be reached, or does not accept the token.
+        """
+        if mode == NEVER:
+            return
+        endpoint = _auth.with_token(self._api.connection.endpoint, entry, token)
+        connection = Connection(
+            endpoint, request_timeout=self._options.request_timeout, retry_timeout=self._options.retry_timeout
+        )
+        try:
+            self._call(Api(connection), entry)
+        finally:
+            connection.close()
+
+    def _call(self, api: Api, entry: Entry) -> None:
+        deadline = time.monotonic() + ACCEPTED_WITHIN
+        while True:
+            try:
+                api.whoami()
+                return
+            except ProvisionError as error:
+                if error.http_status in (403, 404):
+                    return  # it knows who we are, and answers something else
+                if error.http_status != 401:
+                    raise
+            if time.monotonic() > deadline:
+                raise ApiError(
+                    f"{entry.server} does not accept the token of {entry.user_name}",
+                    code="not_accepted",
+                    hint="leave audiences out, because its token is for the API server, and see whether server is the "
+                    "same cluster; with verify: never it is stored untried",
+                )
+            time.sleep(POLL)
+
+
+def _authority(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as stream:
+            text = stream.read()
+    except (OSError, ValueError):
+        text = ""
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise FileError(f"sinks: {path} is no CA file in PEM form", code="ca_cert", hint="give the path of a PEM file")
+    return text
