@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 from cluster.controlplane import Cluster
+from faults.proxy import FaultProxy
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _binding, _service_account, _token
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
@@ -72,6 +73,13 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def fault_proxy(cluster: Cluster) -> Iterator[FaultProxy]:
+    """What can go wrong between a client (with its C(kubeconfig)) and the cluster."""
+    with FaultProxy(cluster) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ knowledge. Option and variable names are those of kubernetes.core. Documented in
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import ssl
@@ -140,11 +141,39 @@ def is_content(kubeconfig: object) -> bool:
     if not isinstance(kubeconfig, str):
         return isinstance(kubeconfig, Mapping)
     return (
-        "\n" in kubeconfig or ": " in kubeconfig or kubeconfig.lstrip().startswith("{") or len(kubeconfig) > _PATH_MAX
+        "\n" in kubeconfig
+        or ": " in kubeconfig
+        or kubeconfig.lstrip().startswith("{")
+        or not _can_be_paths(kubeconfig)
+        or _is_encoded(kubeconfig)
     )
 
 
 _PATH_MAX = 4096
+_NAME_MAX = 255
+# a shorter text may decode to something readable by chance, and has no room for a server and a credential
+_SHORTEST_ENCODED = 64
+
+
+def _can_be_paths(text: str) -> bool:
+    """Whether no name in it is longer than a file system allows."""
+    paths = text.split(os.pathsep)
+    return all(len(path) <= _PATH_MAX and max(map(len, path.split("/"))) <= _NAME_MAX for path in paths)
+
+
+def _is_encoded(text: str) -> bool:
+    """Whether this is a kubeconfig in base64, as CI systems keep it in a variable.
+
+    Its slashes make it look like a path. No path decodes to a text with a colon that can be read.
+    """
+    compact = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    if len(compact) < _SHORTEST_ENCODED:
+        return False
+    try:
+        decoded = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True).decode()
+    except ValueError:
+        return False
+    return ":" in decoded and all(character.isprintable() or character.isspace() for character in decoded)
 
 
 @dataclass(frozen=True)
@@ -205,14 +234,16 @@ def _resolve(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
     credential = (authorization or "").partition(" ")[2]
     for secret in (options.api_key, authorization, credential, _password(configuration.proxy)):
         secrets.add(secret)
+    ca_name = _name_of_ca(configuration.ssl_ca_cert, options, source)
     endpoint = Endpoint(
         server=configuration.host.rstrip("/"),
-        source=source,
+        # messages about the address blame the option that replaced it
+        source="host" if options.host else source,
         verify=bool(configuration.verify_ssl),
-        ca_pem=_read_ca(configuration.ssl_ca_cert),
+        ca_pem=_read_ca(configuration.ssl_ca_cert, ca_name),
         ca_file=configuration.ssl_ca_cert,
         authorization=authorization,
-        ssl_context=_ssl_context(configuration),
+        ssl_context=_ssl_context(configuration, ca_name),
         tls_server_name=getattr(configuration, "tls_server_name", None),
         proxy=configuration.proxy,
         no_proxy=configuration.no_proxy,
@@ -290,9 +321,7 @@ def _from_pod(configuration: Any) -> str:
 
 
 def _from_kubeconfig(configuration: Any, kubeconfig: str | Mapping[str, Any], context: str | None, option: str) -> str:
-    source = (
-        option if isinstance(kubeconfig, Mapping) or kubeconfig.lstrip().startswith("{") else f"{option} {kubeconfig}"
-    )
+    source = option if is_content(kubeconfig) else f"{option} {kubeconfig}"
     try:
         config = _content(kubeconfig, source)
         with _quiet_client():
@@ -302,7 +331,7 @@ def _from_kubeconfig(configuration: Any, kubeconfig: str | Mapping[str, Any], co
         raise ConnectError(
             f"{source}: {_first_line(error)}", code="kubeconfig", hint="correct the file or the context"
         ) from None
-    except (TypeError, AttributeError, KeyError, ValueError):
+    except (TypeError, AttributeError, KeyError, ValueError, RecursionError):
         # the client does not check shapes; its own words would quote the file's content
         raise _unusable(source, "is not a kubeconfig: clusters, users or contexts have the wrong form") from None
     except OSError as error:
@@ -314,6 +343,8 @@ def _from_kubeconfig(configuration: Any, kubeconfig: str | Mapping[str, Any], co
 def _content(kubeconfig: str | Mapping[str, Any], source: str) -> Any:
     if isinstance(kubeconfig, Mapping):
         return dict(kubeconfig)
+    if _is_encoded(kubeconfig):
+        raise _unusable(source, "is base64, neither a path nor the content of a kubeconfig", "decode it (b64decode)")
     if is_content(kubeconfig):
         # JSON is YAML
         config = _parsed(lambda: yaml.safe_load(kubeconfig), source)
@@ -338,8 +369,8 @@ def _parsed(parse: Callable[[], Any], source: str) -> Any:
         raise _unusable(source, f"cannot be read ({error.strerror})") from None
 
 
-def _unusable(source: str, why: str) -> ConnectError:
-    return ConnectError(f"{source} {why}", code="kubeconfig", hint="pass the path of a valid kubeconfig file")
+def _unusable(source: str, why: str, hint: str = "pass the path of a valid kubeconfig file") -> ConnectError:
+    return ConnectError(f"{source} {why}", code="kubeconfig", hint=hint)
 
 
 def _first_line(error: Exception) -> str:
@@ -423,19 +454,34 @@ def _password(url: str | None) -> str | None:
         return None
 
 
-def _read_ca(path: str | None) -> str | None:
+def _name_of_ca(path: str | None, options: ConnectionOptions, source: str) -> str:
+    """Where the certificate authority comes from, for messages; data of a kubeconfig has no name but its key."""
+    if options.ca_cert and path == options.ca_cert:
+        return f"ca_cert: {path}"
+    if path and path in kube_config._temp_files.values():
+        return f"{source}: certificate-authority-data"
+    return f"{source}: the certificate authority {path}"
+
+
+def _read_ca(path: str | None, name: str) -> str | None:
     if not path:
         return None
     try:
         with open(path, encoding="ascii") as stream:
             return stream.read()
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        raise _no_authority(name) from None
+    except OSError as error:
         raise ConnectError(
-            f"the CA file {path} cannot be read as PEM", code="ca_cert", hint="give a PEM file"
+            f"{name} cannot be read ({error.strerror})", code="ca_cert", hint="give an existing PEM file"
         ) from None
 
 
-def _ssl_context(configuration: Any) -> ssl.SSLContext | None:
+def _no_authority(name: str) -> ConnectError:
+    return ConnectError(f"{name} holds no certificate in PEM form", code="ca_cert", hint="give a PEM file")
+
+
+def _ssl_context(configuration: Any, ca_name: str) -> ssl.SSLContext | None:
     if not configuration.host.lower().startswith("https"):
         return None
     context: ssl.SSLContext = create_urllib3_context()
@@ -443,21 +489,21 @@ def _ssl_context(configuration: Any) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:
+        # check_hostname stays as urllib3 sets it: version 2 leaves the name to OpenSSL, 1.26 compares it itself
         context.verify_mode = ssl.CERT_REQUIRED
-        context.check_hostname = True
-        _load_authorities(context, configuration.ssl_ca_cert)
+        _load_authorities(context, configuration.ssl_ca_cert, ca_name)
     _load_client_certificate(context, configuration)
     return context
 
 
-def _load_authorities(context: ssl.SSLContext, path: str | None) -> None:
+def _load_authorities(context: ssl.SSLContext, path: str | None, name: str) -> None:
     try:
         if path:
             context.load_verify_locations(cafile=path)
         else:
             context.load_default_certs()
     except (OSError, ssl.SSLError):
-        raise ConnectError(f"the CA file {path} holds no certificate", code="ca_cert", hint="give a PEM file") from None
+        raise _no_authority(name) from None
 
 
 def _load_client_certificate(context: ssl.SSLContext, configuration: Any) -> None:

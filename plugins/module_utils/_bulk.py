@@ -164,7 +164,7 @@ def as_result(
     *,
     bulk: bool,
     check_mode: bool,
-    pruned: Sequence[Outcome] = (),
+    pruned: Sequence[Outcome] | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The result of the task (C(diff) included; the edge drops it when nobody asked).
@@ -174,10 +174,10 @@ def as_result(
         api: whose requests are counted.
         bulk: whether the list form was used.
         check_mode: words the sentence.
-        pruned: what was deleted because it left its set.
+        pruned: what was deleted because it left its set; None: the module has no sets.
         warnings: those of the task as a whole.
     """
-    everything = [*outcomes, *pruned]
+    everything = [*outcomes, *(pruned or ())]
     result: dict[str, Any] = {
         "changed": any(outcome.changed for outcome in everything),
         "actions": [entry for outcome in everything for entry in outcome.actions],
@@ -202,7 +202,7 @@ def _single(outcome: Outcome) -> dict[str, Any]:
     return result
 
 
-def _summary(outcomes: Sequence[Outcome], pruned: Sequence[Outcome], *, check_mode: bool) -> dict[str, Any]:
+def _summary(outcomes: Sequence[Outcome], pruned: Sequence[Outcome] | None, *, check_mode: bool) -> dict[str, Any]:
     failed = [outcome for outcome in outcomes if outcome.error]
     result: dict[str, Any] = {"outcomes": [_entry(outcome) for outcome in outcomes]}
     if failed:
@@ -217,6 +217,8 @@ def _summary(outcomes: Sequence[Outcome], pruned: Sequence[Outcome], *, check_mo
     would = " would be" if check_mode else ""
     result["reason"] = "changed" if changed or pruned else UP_TO_DATE
     result["msg"] = f"{changed} of {len(outcomes)}{would} changed" if changed else _nothing_to_do(len(outcomes))
+    if not outcomes and pruned is not None:
+        result["msg"] += "; an empty list prunes nothing"
     if pruned:
         result["msg"] += f", {len(pruned)}{would} pruned"
     return result

@@ -7,13 +7,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ._errors import InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]+)([smhd]?)")
+# more digits are no time that anybody means, and Python refuses to read thousands of them
+_DURATION = re.compile(r"([0-9]{1,18})([smhd]?)")
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
+_INSTANT = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-5][0-9]))"
+)
 
 
 def seconds(value: object, option: str) -> int:
@@ -61,9 +66,17 @@ def instant(value: object, option: str) -> datetime:
 
 
 def _parse(text: str) -> datetime | None:
+    """RFC 3339, to the microsecond; what datetime.fromisoformat takes differs from one Python to the next."""
+    match = _INSTANT.fullmatch(text)
+    if not match:
+        return None
+    *date_and_time, fraction, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    year, month, day, hour, minute, second = map(int, date_and_time)
+    microsecond = int((fraction or "")[:6].ljust(6, "0"))
     try:
-        # datetime.fromisoformat learned the trailing Z only in Python 3.11
-        return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
+        zone = timezone(-offset if sign == "-" else offset)
+        return datetime(year, month, day, hour, minute, second, microsecond, zone)
     except ValueError:
         return None
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn, Protocol
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 
+from . import _shape, _yaml
 from ._auth import is_content
 from ._errors import InputError, ProvisionError
 from ._redact import Secrets
@@ -70,6 +71,10 @@ def run_module(use_case: UseCase) -> NoReturn:
 
 def run_here(use_case: UseCase, args: Mapping[str, Any], *, check_mode: bool, diff: bool) -> dict[str, Any]:
     """The same without a module process: check the options as AnsibleModule does, then perform."""
+    try:
+        _shape.check(use_case.argument_spec, args)
+    except InputError as error:
+        return _without_options(error)
     checked = ArgumentSpecValidator(use_case.argument_spec, **use_case.constraints).validate(packed(args))
     params, no_log_values = checked.validated_parameters, checked._no_log_values
     if checked.error_messages:
@@ -110,13 +115,27 @@ def perform(
 
     Never raises: ansible-core prints the text of an exception that reaches it, whatever C(no_log) says.
     """
-    secrets = _known_secrets(params, no_log_values)
     try:
-        result = use_case.run(params, check_mode=check_mode, secrets=secrets)
-    except ProvisionError as error:
-        result = error.as_result()
+        secrets = _known_secrets(params, no_log_values)
+        result = _attempt(use_case, params, check_mode=check_mode, secrets=secrets)
+        return _presented(use_case, params, result, secrets, diff=diff)
     except Exception as error:  # noqa: BLE001 - the last line of defence: see the docstring
-        result = _unexpected(error).as_result()
+        return _without_options(_unexpected(error))
+
+
+def _attempt(use_case: UseCase, params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
+    try:
+        return use_case.run(params, check_mode=check_mode, secrets=secrets)
+    except ProvisionError as error:
+        return error.as_result()
+    except Exception as error:  # noqa: BLE001 - a fault of ours, told by its place alone
+        return _unexpected(error).as_result()
+
+
+def _presented(
+    use_case: UseCase, params: Mapping[str, Any], result: dict[str, Any], secrets: Secrets, *, diff: bool
+) -> dict[str, Any]:
+    """The result as it is handed to Ansible."""
     changes = result.pop("diff", None)
     if diff and changes is not None:
         result["diff"] = _as_yaml(changes)
@@ -124,8 +143,21 @@ def perform(
     return _scrubbed(result, secrets)
 
 
+def _without_options(error: ProvisionError) -> dict[str, Any]:
+    """A failed result that repeats no options: it is not known which of them are secret."""
+    return {**error.as_result(), "invocation": {"module_args": {}}}
+
+
 class SafeModule(AnsibleModule):
     """An AnsibleModule that says nothing of its own: no parameter values in syslog, no exception objects in results."""
+
+    def _load_params(self) -> None:
+        """Read the options, and refuse what AnsibleModule would bend into shape."""
+        super()._load_params()
+        try:
+            _shape.check(self.argument_spec, self.params)
+        except InputError as error:
+            self.leave(_without_options(error))
 
     def _log_invocation(self) -> None:
         """AnsibleModule would log all values, also those of a kubeconfig given as a mapping."""
@@ -192,20 +224,31 @@ _CREDENTIAL_KEYS = frozenset(
 
 
 def _credentials(kubeconfig: Any) -> Iterator[str]:
-    """The secret leaves of a kubeconfig given as content."""
-    if isinstance(kubeconfig, str) and is_content(kubeconfig):
+    """The secret leaves of a kubeconfig given as content; all of it when it cannot be read."""
+    if not isinstance(kubeconfig, str):
+        yield from _secret_leaves(kubeconfig)
+    elif is_content(kubeconfig):
         try:
-            kubeconfig = yaml.safe_load(kubeconfig)
+            yield from _secret_leaves(_yaml.load(kubeconfig))
         except yaml.YAMLError:
             yield kubeconfig
-    if isinstance(kubeconfig, Mapping):
-        for key, value in kubeconfig.items():
-            if key in _CREDENTIAL_KEYS and isinstance(value, str):
-                yield value
-            yield from _credentials(value) if not isinstance(value, str) else ()
-    elif isinstance(kubeconfig, list):
-        for value in kubeconfig:
-            yield from _credentials(value) if not isinstance(value, str) else ()
+
+
+def _secret_leaves(content: Any) -> Iterator[str]:
+    pending, met = [content], set()
+    while pending:
+        value = pending.pop()
+        # an anchor may be referred to any number of times
+        if id(value) in met or not isinstance(value, Mapping | list):
+            continue
+        met.add(id(value))
+        pending += value.values() if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping):
+            yield from (str(leaf) for key, leaf in value.items() if key in _CREDENTIAL_KEYS and _is_leaf(leaf))
+
+
+def _is_leaf(value: Any) -> bool:
+    return value is not None and not isinstance(value, bool | Mapping | list)
 
 
 def _invalid(

@@ -70,18 +70,30 @@ class Permissions:
     def for_file(self, path: str) -> tuple[int, int]:
         """Owner and group the file at this path is to have; -1: leave.
 
-        Root keeps the owner of what is replaced only where that owner could have put it there legitimately: in a
-        directory of their own. Elsewhere (a shared directory) anybody may have made the file to be given the token.
+        What is not given is root's to choose. The answer is the same once it has been carried out.
         """
         uid, gid = self.uid, self.gid
         if os.geteuid() != 0 or -1 not in (uid, gid):
             return uid, gid
-        owner = group = -1
-        with suppress(OSError):
-            present, directory = os.lstat(path), os.stat(os.path.dirname(os.path.abspath(path)))
-            is_theirs = present.st_uid == directory.st_uid and not directory.st_mode & stat.S_IWOTH
-            owner, group = (present.st_uid, present.st_gid) if is_theirs else (os.geteuid(), os.getegid())
+        owner, group = _kept(path, uid)
         return (owner if uid == -1 else uid, group if gid == -1 else gid)
+
+
+def _kept(path: str, wanted: int) -> tuple[int, int]:
+    """Owner and group of what root replaces, kept only where that owner could have put it there legitimately.
+
+    That is in a directory of their own; or it is the file of whoever is to have it, or our own from the last run. In a
+    shared directory anybody may have made the file to be given the token.
+    """
+    ours = os.geteuid(), os.getegid()
+    with suppress(OSError):
+        directory = os.stat(os.path.dirname(os.path.abspath(path)))
+        if directory.st_mode & stat.S_IWOTH:
+            return ours
+        present = os.lstat(path)
+        is_legitimate = present.st_uid in (directory.st_uid, wanted, ours[0])
+        return (present.st_uid, present.st_gid) if is_legitimate else ours
+    return -1, -1
 
 
 def _number(name: str | None, look_up: Any, option: str) -> int:
@@ -244,6 +256,11 @@ def check_directory(directory: str, path: str) -> None:
         )
 
 
+def _refused(number: str) -> None:
+    # no record holds such a number; what is not finite would go wrong later, where it is made an integer
+    raise ValueError(number)
+
+
 class Sidecar:
     """The small private file beside a destination: its lock, and what is remembered about it.
 
@@ -260,8 +277,8 @@ class Sidecar:
         """The record as stored, or None."""
         text = read_private(self.path)
         try:
-            return json.loads(text) if text else None
-        except ValueError:
+            return json.loads(text, parse_float=_refused, parse_constant=_refused) if text else None
+        except (ValueError, RecursionError):
             return None
 
     @contextmanager

@@ -53,16 +53,28 @@ class Record:
         if not isinstance(values, Mapping):
             return None
         try:
-            seconds = values["requested_seconds"]
             return cls(
                 sha256=str(values["sha256"]),
-                requested_seconds=None if seconds is None else int(seconds),
-                requested_audiences=tuple(map(str, values["requested_audiences"])),
-                audiences=tuple(map(str, values["audiences"])),
+                requested_seconds=_whole(values["requested_seconds"]),
+                requested_audiences=_texts(values["requested_audiences"]),
+                audiences=_texts(values["audiences"]),
                 expires_at=rfc3339(instant(values["expires_at"], "expires_at")),
             )
         except (KeyError, TypeError, ValueError, InputError):
             return None
+
+
+def _whole(value: object) -> int | None:
+    """A number of seconds as we write it: JSON also knows fractions, Infinity and NaN."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise TypeError("no whole number")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    return tuple(map(str, value))
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,8 @@ def judge(token: str | None, record: Record | None, wanted: Wanted, now: datetim
     if not token:
         return Verdict("missing")
     claims = read_claims(token)
-    if claims is None:
+    if claims is None or claims.expires_at <= claims.issued_at:
+        # no server mints a token that was never good; a share of its lifetime means nothing
         return Verdict("unreadable")
     if record is not None and record.sha256 != sha256(token):
         record = None
@@ -171,9 +184,9 @@ def renew_at(claims: Claims, record: Record | None, renew_before: float | int) -
 
 
 def margin(granted: int, renew_before: float | int) -> float:
-    """Seconds before expiry at which to renew: at most half of the granted lifetime."""
+    """Seconds before expiry at which to renew: at most half of the granted lifetime; 0 when nothing was granted."""
     asked = granted * renew_before if isinstance(renew_before, float) else renew_before
-    return min(asked, granted * _LARGEST_SHARE)
+    return max(0, min(asked, granted * _LARGEST_SHARE))
 
 
 def is_cut(granted: int, renew_before: float | int) -> bool:

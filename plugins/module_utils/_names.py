@@ -14,11 +14,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._errors import InputError
+from ._shape import is_unicode
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+# the server puts the keys of annotations into lower case before it looks at them, but keeps them as they are
+_ANY_CASE = re.compile(_SUBDOMAIN.pattern, re.IGNORECASE | re.ASCII)
 _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _MAX_ANNOTATIONS = 256 * 1024
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def namespace(value: object, option: str = "namespace") -> str:
@@ -54,6 +58,16 @@ def rbac_name(value: object, option: str = "name") -> str:
     return text
 
 
+def uid(value: object, option: str) -> str:
+    """An object's uid: what the server makes is a UUID in lower case."""
+    text = _text(value, option)
+    if not _UID.fullmatch(text):
+        raise InputError(
+            f"{option}: {text!r} is not a uid", "write the object's metadata.uid, as in kubectl get -o yaml"
+        )
+    return text
+
+
 def account_reference(value: object, option: str, default_namespace: str | None) -> tuple[str, str]:
     """C(name) or C(namespace/name) as (namespace, name)."""
     text = _text(value, option)
@@ -70,7 +84,7 @@ def account_reference(value: object, option: str, default_namespace: str | None)
 
 def label_values(values: object, option: str = "labels") -> dict[str, str | None]:
     """Label keys to values; None means: remove the key."""
-    checked = _strings(values, option)
+    checked = _strings(values, option, _SUBDOMAIN)
     for key, value in checked.items():
         if value is not None and (len(value) > 63 or (value and not _QUALIFIED.fullmatch(value))):
             raise InputError(
@@ -82,25 +96,25 @@ def label_values(values: object, option: str = "labels") -> dict[str, str | None
 
 def annotation_values(values: object, option: str = "annotations") -> dict[str, str | None]:
     """Annotation keys to values; None means: remove the key."""
-    checked = _strings(values, option)
+    checked = _strings(values, option, _ANY_CASE)
     if sum(len(key) + len((value or "").encode()) for key, value in checked.items()) > _MAX_ANNOTATIONS:
         raise InputError(f"{option}: more than 256 KiB of annotations", "store large data elsewhere")
     return checked
 
 
-def _strings(values: object, option: str) -> dict[str, str | None]:
+def _strings(values: object, option: str, prefix: re.Pattern[str]) -> dict[str, str | None]:
     if not isinstance(values, Mapping):
         raise InputError(f"{option}: {type(values).__name__} is not a mapping", "write key: value pairs")
-    return {_qualified_key(key, option): _scalar(value, f"{option}.{key}") for key, value in values.items()}
+    return {_qualified_key(key, option, prefix): _scalar(value, f"{option}.{key}") for key, value in values.items()}
 
 
-def _qualified_key(key: object, option: str) -> str:
+def _qualified_key(key: object, option: str, form: re.Pattern[str]) -> str:
     text = _text(key, option)
     prefix, slash, name = text.rpartition("/")
     if (
         len(name) > 63
         or not _QUALIFIED.fullmatch(name)
-        or (slash and (len(prefix) > 253 or not _SUBDOMAIN.fullmatch(prefix)))
+        or (slash and (len(prefix) > 253 or not form.fullmatch(prefix)))
     ):
         raise InputError(
             f"{option}: {text!r} is not a valid key",
@@ -111,6 +125,8 @@ def _qualified_key(key: object, option: str) -> str:
 
 def _scalar(value: Any, option: str) -> str | None:
     """YAML numbers and booleans are meant as the text that was written."""
+    if isinstance(value, str) and not is_unicode(value):
+        raise InputError(f"{option} holds half a Unicode character (a lone surrogate)", "correct the text")
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -33,10 +33,14 @@ SUBJECT_OPTIONS: dict[str, dict[str, Any]] = {
     "namespace": {"type": "str"},
 }
 
-_VERB = re.compile(r"\*|[a-z][a-zA-Z-]*")
-_RESOURCE = re.compile(r"(\*|[a-z][a-z0-9-]*)(\.[a-z0-9*][a-z0-9.-]*)?(/(\*|[a-z][a-z0-9]*))?")
-_GROUP = re.compile(r"\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?|")
-
+# The server takes any text. Refused is what can match no request, or is a slip: an empty part, a kind for a resource, a
+# verb in capitals, many in one text. Verbs like impersonate:user-info are good, and so are subresources of many parts
+# (userextras/acme.com/project) and the names of metrics.
+_VERB = re.compile(r"\*|[^\s,*A-Z][^\s,*]*")
+_GROUP_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_GROUP = re.compile(rf"\*|{_GROUP_NAME}|")
+_VERSION = r"/v[0-9]+((alpha|beta)[0-9]+)?(/|$)"
+_RESOURCE = re.compile(rf"(\*|[^\s,/.*A-Z][^\s,/.*]*)(\.(\*|{_GROUP_NAME}))?(?!{_VERSION})(/[^\s,/]+)*")
 
 # no object can be called that, as a slash ends a path segment
 _NO_NAME = "/"
@@ -143,9 +147,8 @@ def rules_from_options(options: Sequence[Mapping[str, Any]], *, cluster_wide: bo
 def _rules_of(given: Mapping[str, Any], option: str, *, cluster_wide: bool) -> list[dict[str, list[str]]]:
     verbs = _checked(given.get("verbs"), _VERB, f"{option}.verbs", "a verb (get, list, create ... or *)")
     resources, urls = given.get("resources"), given.get("non_resource_urls")
-    if urls and resources:
-        raise InputError(f"{option}: resources and non_resource_urls exclude each other", "write two rules")
     if urls:
+        _refuse_beside_urls(given, option)
         return [_url_rule(urls, verbs, option, cluster_wide=cluster_wide)]
     resources = _checked(resources, _RESOURCE, f"{option}.resources", "a resource (pods, pods/log, deployments.apps)")
     names = _resource_names(given.get("resource_names"), f"{option}.resource_names")
@@ -153,6 +156,12 @@ def _rules_of(given: Mapping[str, Any], option: str, *, cluster_wide: bool) -> l
         {"apiGroups": groups, "resources": of_group, "verbs": verbs, **names}
         for groups, of_group in _by_group(resources, given.get("api_groups"), option)
     ]
+
+
+def _refuse_beside_urls(given: Mapping[str, Any], option: str) -> None:
+    for name in ("resources", "api_groups", "resource_names"):
+        if given.get(name):
+            raise InputError(f"{option}: {name} and non_resource_urls exclude each other", "write two rules")
 
 
 def _resource_names(given: Sequence[str] | None, option: str) -> dict[str, list[str]]:
@@ -179,8 +188,10 @@ def _checked(values: Sequence[str] | None, form: re.Pattern[str], option: str, e
     if not values:
         raise InputError(f"{option} is empty: the rule would grant nothing", f"name at least {expected}")
     for value in values:
-        if not form.fullmatch(value):
-            raise InputError(f"{option}: {value!r} is not {expected}", "use the plural, lower-case name of the API")
+        if not form.fullmatch(value) or not value.isprintable():
+            raise InputError(
+                f"{option}: {value!r} is not {expected}", "write it as the API does, in lower case, one in each entry"
+            )
     return list(values)
 
 
@@ -214,7 +225,7 @@ def _check_groups(resources: Sequence[str], api_groups: Sequence[str], option: s
                 f"{option}.api_groups: {group!r} is not an API group", 'write it like apps, or "" for the core group'
             )
     for resource in resources:
-        if "." in resource:
+        if "." in resource.partition("/")[0]:
             raise InputError(
                 f"{option}.resources: {resource!r} names its API group although api_groups is given", "use one of both"
             )

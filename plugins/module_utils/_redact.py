@@ -23,7 +23,8 @@ MASK = "********"
 _MIN_LENGTH = 8
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{8,}")
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+_BEARER = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}")
+_BASIC = re.compile(r"(?i)\b(basic)\s+([A-Za-z0-9+/_-]{8,}={0,2})")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
@@ -46,12 +47,13 @@ class Secrets:
             self._pattern = None
 
     def scrub(self, text: str) -> str:
-        """The text without any known secret, bearer credential, JWT or private key."""
+        """The text without any known secret, bearer or basic credential, JWT or private key; in encodable letters."""
         if self._forms:
             text = self._known().sub(MASK, text)
         text = _PRIVATE_KEY.sub(MASK, text)
         text = _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", text)
-        return _JWT.sub(MASK, text)
+        text = _BASIC.sub(_without_credentials, text)
+        return _sayable(_JWT.sub(MASK, text))
 
     def scrub_value(self, value: Any) -> Any:
         """The same for a JSON-like value: keys and values."""
@@ -71,9 +73,27 @@ class Secrets:
         return self._pattern
 
 
+def _without_credentials(match: re.Match[str]) -> str:
+    """C(basic) with what follows it masked, unless that is a word ("basic authentication")."""
+    return f"{match.group(1)} {MASK}" if _is_user_and_password(match.group(2)) else match.group()
+
+
+def _is_user_and_password(encoded: str) -> bool:
+    """Whether base64, possibly cut off, says C(user:password); a user has no control characters, a word often does."""
+    text = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    text = text[: -1 if len(text) % 4 == 1 else None]
+    user, colon, dummy = base64.b64decode(text + "=" * (-len(text) % 4)).partition(b":")
+    return bool(colon) and all(byte >= 0x20 for byte in user)
+
+
+def _sayable(text: str) -> str:
+    """Lone surrogates (from file names, from YAML) cannot be printed."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 def _forms(value: str) -> set[str]:
     """Raw, JSON-escaped, URL-escaped, and base64 at its three alignments within a longer text."""
-    data = value.encode("utf-8", "surrogateescape")
+    data = value.encode("utf-8", "surrogatepass")
     forms = {value, value.strip(), json.dumps(value)[1:-1], quote(data, safe=""), quote_plus(data)}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         alone = encode(data).decode().rstrip("=")

@@ -121,8 +121,21 @@ def _sink(given: Mapping[str, Any], option: str) -> DesiredSink:
     values: dict[str, Any] = {name: given[name] for name in _ONLY_KUBECONFIG if given.get(name) is not None}
     if "token_file" in values:
         values["token_file"] = _path(values["token_file"])
+    if "server" in values:
+        _check_server(values["server"], f"{option}.server")
     permissions = Permissions(_mode(given.get("mode"), f"{option}.mode"), given.get("owner"), given.get("group"))
     return DesiredSink(kind, _path(path), permissions, **values)
+
+
+def _check_server(server: str, option: str) -> None:
+    """The address names the cluster's entry, too."""
+    try:
+        parts = urlsplit(server)
+        is_address = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise InputError(f"{option} is not the address of an API server", "write it like https://10.0.0.1:6443")
 
 
 def _path(path: str) -> str:
@@ -359,7 +372,7 @@ def _authority(path: str) -> str:
     try:
         with open(path, encoding="ascii") as stream:
             text = stream.read()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         text = ""
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise FileError(f"sinks: {path} is no CA file in PEM form", code="ca_cert", hint="give the path of a PEM file")

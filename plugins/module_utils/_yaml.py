@@ -10,6 +10,7 @@ C(true), C(5349) and a time in another form.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -23,6 +24,8 @@ _TAG = "tag:yaml.org,2002:"
 # those whose plain form is the only one: they may become values of Python
 _CANONICAL = {f"{_TAG}bool": ("true", "false"), f"{_TAG}null": ("", "null")}
 
+_PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+
 
 class AsWritten(str):
     """A plain scalar that is no text to YAML, as it was written."""
@@ -33,8 +36,11 @@ class AsWritten(str):
 
 
 def load(text: str) -> Any:
-    """The content; raises yaml.YAMLError."""
-    return yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader with fewer types
+    """The content; raises yaml.YAMLError, also for what is nested too deeply or within itself."""
+    try:
+        return yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader with fewer types
+    except RecursionError:
+        raise yaml.YAMLError("nested too deeply") from None
 
 
 def dump(content: Any) -> str:
@@ -46,7 +52,10 @@ def dump(content: Any) -> str:
 @cache
 def _loader() -> Any:
     class Loader(yaml.SafeLoader):
-        pass
+        def construct_document(self, node: Any) -> Any:
+            # completing every node before the next makes PyYAML notice one that is within itself
+            self.deep_construct = True
+            return super().construct_document(node)
 
     def construct(loader: Any, node: Any) -> Any:
         if node.value in _CANONICAL.get(node.tag, ()) or _is_plain_number(node):
@@ -61,7 +70,8 @@ def _loader() -> Any:
 
 
 def _is_plain_number(node: Any) -> bool:
-    return bool(node.tag == f"{_TAG}int" and node.value.isdecimal() and str(int(node.value)) == node.value)
+    # longer ones are no numbers to count with, and Python refuses to read some of them
+    return bool(node.tag == f"{_TAG}int" and _PLAIN_NUMBER.fullmatch(node.value))
 
 
 @cache

@@ -10,6 +10,7 @@ are real, so a client meets the faults as it would on a network.
 from __future__ import annotations
 
 import json
+import select
 import selectors
 import socket
 import ssl
@@ -31,11 +32,14 @@ class Reply:
 
     Attributes:
         data: the bytes to send.
-        then: C(keep) the connection for the next request, C(close) it, C(reset) it, or C(hang): say nothing more.
+        then: C(keep) the connection for the next request, C(close) it, C(reset) it, C(garble) it: send into a TLS
+            connection what is no TLS, or C(hang): say nothing more.
+        slowly: what follows the data, a byte every tenth of a second.
     """
 
     data: bytes = b""
     then: str = "keep"
+    slowly: bytes = b""
 
 
 RESET = Reply(then="reset")
@@ -76,6 +80,7 @@ class FaultServer:
         replies: the script.
         greeting: what is done to a connection before anything is read from it, instead of the replies.
         tls: speak TLS with this context.
+        address: where to listen.
         received: the requests so far.
         connections: how often somebody connected.
     """
@@ -83,12 +88,13 @@ class FaultServer:
     replies: Sequence[Reply] = ()
     greeting: Reply | None = None
     tls: ssl.SSLContext | None = None
+    address: str = "127.0.0.1"
     received: list[Received] = field(default_factory=list)
     connections: int = 0
 
     def __enter__(self) -> FaultServer:
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self.address, 0))
         self.port: int = self._listener.getsockname()[1]
         self._stop, self._stopped = socket.socketpair()
         self._threads = [threading.Thread(target=self._accept)]
@@ -108,7 +114,7 @@ class FaultServer:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}"
 
     def _accept(self) -> None:
         while self._readable(self._listener):
@@ -124,10 +130,23 @@ class FaultServer:
             if self.greeting is not None:
                 self._act(plain, self.greeting)
                 return
-            connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
+            connection = self._greet(plain, self.tls) if self.tls else plain
             with connection:
                 self._converse(connection)
         plain.close()
+
+    def _greet(self, plain: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+        connection = tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        try:
+            connection.do_handshake()
+        except OSError:
+            # closing before everything is read would send a reset, in which the alert may be lost
+            with connection, suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_WR)
+                while socket.socket.recv(connection, 65536):
+                    pass
+            raise
+        return connection
 
     def _converse(self, connection: socket.socket) -> None:
         unread = b""
@@ -145,8 +164,12 @@ class FaultServer:
     def _act(self, connection: socket.socket, reply: Reply) -> bool:
         """Do it; tells whether the connection goes on."""
         connection.sendall(reply.data)
-        if reply.then == "keep":
+        is_going_on = all(self._drip(connection, byte) for byte in reply.slowly)
+        if is_going_on and reply.then == "keep":
             return True
+        if reply.then == "garble":
+            # past the TLS of the connection
+            socket.socket.sendall(connection, b"no record of TLS")
         if reply.then == "hang":
             self._readable(self._stopped)
         if reply.then == "reset":
@@ -154,6 +177,11 @@ class FaultServer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
         return False
+
+    def _drip(self, connection: socket.socket, byte: int) -> bool:
+        """Send one byte after a while; tells whether the server goes on."""
+        connection.sendall(bytes([byte]))
+        return not select.select([self._stopped], [], [], 0.1)[0]
 
     def _read(self, connection: socket.socket, data: bytes) -> tuple[Received, bytes] | None:
         """The next request and what came after it; None at the end of the connection."""

@@ -147,6 +147,23 @@ def test_a_401_makes_us_ask_for_the_credential_once_more(
     assert result["error"]["http_status"] == 403, "known to the server now, though without rights"
 
 
+def test_all_items_of_a_list_go_on_when_the_credential_is_rotated(
+    cluster: Cluster, config: dict[str, Any], ask: Ask, tmp_path: Path
+) -> None:
+    """They ask side by side, and all of them meet the 401; the plugin is asked once more for all of them."""
+    (tmp_path / "token").write_text(cluster.kubectl("create", "token", "default", "-n", "kube-system").stdout.strip())
+    calls = tmp_path / "calls"
+    script = tmp_path / "plugin"
+    script.write_text(_PLUGIN.format(marker=tmp_path / "called", token=tmp_path / "token") + f"echo >> {calls}\n")
+    script.chmod(0o700)
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(script), "interactiveMode": "Never"}
+    config["users"][0]["user"] = {"exec": plugin}
+    accounts = [{"name": "default", "namespace": space} for space in ("default", "kube-system", "kube-public")]
+    result = ask(name=None, namespace=None, accounts=accounts, kubeconfig=config)
+    assert {outcome["error"]["http_status"] for outcome in result["outcomes"]} == {403}, "known by now, without rights"
+    assert len(calls.read_text().splitlines()) == 2
+
+
 def test_an_exec_plugin_that_fails_is_named(config: dict[str, Any], ask: Ask) -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/bin/false", "interactiveMode": "Never"}
     config["users"][0]["user"] = {"exec": plugin}
@@ -247,6 +264,8 @@ def test_a_proxys_password_is_never_shown(ask: Ask) -> None:
 
 BROKEN: list[tuple[str, str]] = [
     ("clusters: [", "is not YAML (line 1)"),
+    ("[" * 5000, "is not a kubeconfig"),
+    ("clusters: " + "7" * 5000, "is not a kubeconfig"),
     ("", "is empty"),
     ("just a text", "is not a kubeconfig"),
     ("- a\n- list\n", "is not a kubeconfig"),
@@ -271,13 +290,17 @@ def test_a_kubeconfig_that_is_none(ask: Ask, tmp_path: Path, text: str, sentence
 def test_files_that_cannot_be_used_are_named(cluster: Cluster, ask: Ask, files: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no certificate")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    kubeconfig = {"kubeconfig": str(cluster.kubeconfig)}
     cases: list[tuple[dict[str, Any], str]] = [
         ({"kubeconfig": str(tmp_path / "missing")}, "missing does not exist"),
         ({"kubeconfig": str(tmp_path / "binary")}, "binary is not"),
         ({"kubeconfig": str(tmp_path)}, "cannot be read"),
         ({"kubeconfig": "{not json"}, "is not YAML"),
-        ({"host": cluster.server, "ca_cert": str(tmp_path / "missing")}, "missing cannot be read"),
-        ({"host": cluster.server, "ca_cert": str(tmp_path / "text")}, "text holds no certificate"),
+        ({"host": cluster.server, "ca_cert": str(tmp_path / "missing")}, f"ca_cert: {tmp_path}/missing cannot be read"),
+        ({"host": cluster.server, "ca_cert": str(tmp_path)}, f"ca_cert: {tmp_path} cannot be read (Is a directory)"),
+        ({"host": cluster.server, "ca_cert": str(tmp_path / "text")}, f"ca_cert: {tmp_path}/text holds no certificate"),
+        ({"host": cluster.server, "ca_cert": str(tmp_path / "binary")}, "binary holds no certificate in PEM form"),
+        ({**kubeconfig, "ca_cert": str(tmp_path / "text")}, f"ca_cert: {tmp_path}/text holds no certificate"),
         ({"host": cluster.server, **files, "client_key": files["ca_cert"]}, "cannot be used together"),
         ({"host": cluster.server, **files, "client_cert": str(tmp_path / "missing")}, "cannot be used together"),
         ({"host": "nonsense"}, "no usable server address"),
@@ -289,6 +312,73 @@ def test_files_that_cannot_be_used_are_named(cluster: Cluster, ask: Ask, files: 
         assert sentence in result["msg"], result["msg"]
         assert "\n" not in result["msg"]
         assert result["error"]["code"] != "internal", result["msg"]
+
+
+@pytest.mark.parametrize("host", ["localhost:6443", "127.0.0.1:6443", "kube.example", "ftp://127.0.0.1", "https://"])
+def test_an_address_in_host_is_not_blamed_on_the_kubeconfig(cluster: Cluster, ask: Ask, host: str) -> None:
+    result = ask(kubeconfig=str(cluster.kubeconfig), host=host)
+    assert result["msg"] == "host: no usable server address: set host to https://name:port"
+
+
+def test_the_server_that_host_names_is_not_blamed_on_the_kubeconfig(cluster: Cluster, ask: Ask) -> None:
+    port = free_port()
+    result = ask(kubeconfig=str(cluster.kubeconfig), host=f"https://127.0.0.1:{port}")
+    assert f"the API server 127.0.0.1:{port} (host) gave no answer" in result["msg"]
+
+
+@pytest.mark.parametrize("damaged", [b"no certificate", b"\xff\xfe"])
+def test_the_authority_in_a_kubeconfig_is_named_by_its_key(
+    config: dict[str, Any], ask: Ask, tmp_path: Path, damaged: bytes
+) -> None:
+    config["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(damaged).decode()
+    place = tmp_path / "config"
+    place.write_text(yaml.safe_dump(config))
+    sentence = "certificate-authority-data holds no certificate in PEM form: give a PEM file"
+    assert ask(kubeconfig=str(place))["msg"] == f"kubeconfig {place}: {sentence}"
+    assert ask(kubeconfig=config)["msg"] == f"kubeconfig: {sentence}"
+
+
+ENCODE: list[Callable[[bytes], str]] = [
+    lambda data: base64.b64encode(data).decode(),
+    lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="),
+    lambda data: base64.encodebytes(data).decode(),
+]
+
+
+@pytest.mark.parametrize("encode", ENCODE, ids=["one line", "for URLs", "wrapped"])
+@pytest.mark.parametrize("size", [0, 5000])
+def test_a_kubeconfig_in_base64_is_said_to_be_that_and_never_shown(
+    config: dict[str, Any], ask: Ask, encode: Callable[[bytes], str], size: int
+) -> None:
+    small = {"clusters": config["clusters"] if size else [], "users": [{"user": {"token": "opaque-opaque-opaque"}}]}
+    given = encode(yaml.safe_dump({**small, "note": "~ÿ" * 20 + "x" * size}, allow_unicode=True).encode())
+    for options in ({}, {"name": "BAD"}, {"bogus": 1}):
+        result = ask(kubeconfig=given, **options)
+        assert result["failed"]
+        assert given[:30] not in json.dumps(result)
+        assert given[-30:-2] not in json.dumps(result)
+    message = ask(kubeconfig=given)["msg"]
+    assert message == ("kubeconfig is base64, neither a path nor the content of a kubeconfig: decode it (b64decode)")
+
+
+def test_a_text_that_can_be_no_file_name_is_never_shown(ask: Ask) -> None:
+    given = "opaque-" * 37
+    for options in ({}, {"name": "BAD"}, {"bogus": 1}):
+        result = ask(kubeconfig=given, **options)
+        assert result["failed"]
+        assert "opaque-" not in json.dumps(result)
+    assert ask(kubeconfig=given)["msg"].startswith("kubeconfig has content that is no mapping: ")
+    # one character less, and it could be one
+    assert "opaque-" in ask(kubeconfig=given[:255])["msg"]
+
+
+def test_a_long_path_is_a_path(cluster: Cluster, ask: Ask, tmp_path: Path) -> None:
+    place = tmp_path.joinpath(*["deep" * 20] * 5)
+    place.mkdir(parents=True)
+    (place / "config").symlink_to(cluster.kubeconfig)
+    assert "failed" not in ask(kubeconfig=str(place / "config"))
+    assert "does not exist" in ask(kubeconfig=str(place / "missing"))["msg"]
+    assert str(place) in ask(kubeconfig=str(place / "missing"))["msg"]
 
 
 def test_keys_from_a_kubeconfig_leave_no_temporary_files(

@@ -209,7 +209,15 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
     ({"namespace": "ci", "accounts": [{"name": "a"}, {"name": "a"}]}, "ci/a is in the list 2 times"),
     ({"namespace": "ci", "accounts": [{"name": "a"}, {"name": "B"}]}, "accounts[1]: name: 'B' is not a valid name"),
     ({"name": "app", "namespace": "ci", "allow_risks": ["nonsense"]}, "allow_risks: 'nonsense' is no risk"),
-    ({"name": "app", "namespace": "ci", "lables": {}}, "unsupported option: lables"),
+    ({"name": "app", "namespace": "ci", "lables": {}}, "unsupported option: lables: did you mean labels?"),
+    ({"accounts": ["b"]}, "accounts[0] is a text, not a mapping"),
+    ({"accounts": {"name": "b"}}, "accounts is a mapping, not a list"),
+    ({"accounts": [{"name": "a", "namespace": "ci"}, {"naem": "b"}]}, "accounts[1].naem: did you mean name?"),
+    ({"name": "app", "namespace": "ci", "image_pull_secrets": [{"name": "x"}]}, "image_pull_secrets[0] is a mapping"),
+    ({"name": ["app"], "namespace": "ci"}, "name is a list, not a text"),
+    ({"name": "a\ud800b", "namespace": "ci"}, "name holds half a Unicode character"),
+    ({"name": "app", "namespace": "ci", "annotations": {"a": "\ud800"}}, "annotations holds half a Unicode character"),
+    ({"name": "app", "namespace": "ci", "labels": {"Example.com/a": "1"}}, "'Example.com/a' is not a valid key"),
 ]
 
 

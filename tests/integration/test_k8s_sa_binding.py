@@ -358,6 +358,25 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
         {"name": "g", "namespace": "ci", "rules": [{"verbs": ["get"], "non_resource_urls": ["/x"]}]},
         "belong to no namespace",
     ),
+    (
+        {
+            "name": "g",
+            "cluster_wide": True,
+            "rules": [{"verbs": ["get"], "non_resource_urls": ["/x"], "api_groups": [""]}],
+        },
+        "rules[0]: api_groups and non_resource_urls exclude each other",
+    ),
+    (
+        {"name": "g", "namespace": "ci", "rules": [{"verbs": ["get"], "resources": ["deployments.apps."]}]},
+        "'deployments.apps.' is not a resource",
+    ),
+    ({"bindings": 5}, "bindings is a number, not a list"),
+    ({"name": "g", "namespace": "ci", "rules": "x"}, "rules is a text, not a list"),
+    ({"name": "g", "namespace": "ci", "rules": [{"verb": ["get"]}]}, "rules[0].verb: did you mean verbs?"),
+    (
+        {"bindings": [{"name": "g", "namespace": "ci", "rules": [{**READ_PODS, "resources": [["pods"]]}]}]},
+        "bindings[0].rules[0].resources[0] is a list, not a text",
+    ),
     ({"name": "a/b", "namespace": "ci", "role": "r", "service_accounts": ["a"]}, "is not a valid RBAC name"),
     (
         {"namespace": "ci", "bindings": [{"name": n, "rules": [READ_PODS], "role_name": "same"} for n in ("a", "b")]},

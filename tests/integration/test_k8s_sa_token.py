@@ -508,6 +508,25 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
     ({"name": "app", "namespace": "ci", "dest": "/x", "renew_before": "120%"}, "is more than 100%"),
     ({"name": "app", "namespace": "ci", "dest": "/x", "renew_before": "often"}, "write a percentage (20%)"),
     ({"name": "app", "namespace": "ci", "dest": "/x", "audiences": [""]}, "audiences: an entry is empty"),
+    ({"name": "app", "namespace": "ci", "dest": "/x", "audiences": [["x"]]}, "audiences[0] is a list, not a text"),
+    ({"name": "app", "namespace": "ci", "dest": "/x", "audiences": '["x"]'}, "audiences is a text, not a list"),
+    ({"name": "app", "namespace": "ci", "dest": "/x", "audiences": [None]}, "audiences[0] is empty: leave it out"),
+    ({"name": "app", "namespace": "ci", "dest": "/x", "expiration_seconds": "9" * 5000}, "is not a duration"),
+    ({"name": "app", "namespace": "ci", "dest": "/x", "expiration_seconds": 10**5000}, "a number of over 300 digits"),
+    ({"name": "app", "namespace": "ci", "sinks": "x"}, "sinks is a text, not a list"),
+    ({"tokens": {}}, "tokens is a mapping, not a list"),
+    (
+        {"tokens": [{"name": "app", "namespace": "ci", "sinks": [{"type": "file", "pth": "/x"}]}]},
+        "tokens[0].sinks[0].pth: did you mean path?",
+    ),
+    (
+        {"name": "app", "namespace": "ci", "sinks": [{"type": "kubeconfig", "path": "/x", "server": "https://[::1"}]},
+        "sinks[0].server is not the address of an API server",
+    ),
+    (
+        {"name": "app", "namespace": "ci", "sinks": [{"type": "kubeconfig", "path": "/x", "server": "kube:6443"}]},
+        "sinks[0].server is not the address of an API server",
+    ),
     ({"name": "app", "namespace": "ci", "sinks": [{"type": "file"}]}, "sinks[0]: type and path are needed"),
     ({"name": "app", "namespace": "ci", "sinks": [{"type": "disk", "path": "/x"}]}, "type"),
     (

@@ -228,6 +228,8 @@ def result(api: Api, items: Sequence[str], **arguments: Any) -> dict[str, Any]:
         (["a", "s", "b"], {"check_mode": True}, "2 of 3 would be changed", "changed"),
         (["s", "s2"], {}, "all 2 are up to date", "up_to_date"),
         ([], {}, "the list is empty: nothing to do", "up_to_date"),
+        ([], {"pruned": []}, "the list is empty: nothing to do; an empty list prunes nothing", "up_to_date"),
+        (["s"], {"pruned": []}, "1 of 1 is up to date", "up_to_date"),
         (["s"], {"pruned": [begin("old")]}, "1 of 1 is up to date, 1 pruned", "changed"),
         (
             ["a"],

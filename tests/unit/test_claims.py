@@ -96,6 +96,8 @@ UNREADABLE: dict[str, str] = {
     "not ASCII": "ä.ö.ü",
     "no UTF-8": f"a.{base64.urlsafe_b64encode(bytes([0xFF] * 9)).decode()}.c",
     "no JSON": f"a.{base64.urlsafe_b64encode(b'{sub: me}').decode()}.c",
+    "nested too deeply": f"a.{base64.urlsafe_b64encode(b'[' * 100000).decode()}.c",
+    "a number too long": f"a.{base64.urlsafe_b64encode(b'7' * 5000).decode()}.c",
     "a list": token([account_claims()]),
     "null": token(None),
     "of a user": token(account_claims(sub="jane")),

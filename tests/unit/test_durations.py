@@ -56,6 +56,8 @@ NO_DURATIONS = [
     True,
     [],
     "\u0661\u0662",
+    "9" * 19,
+    "9" * 5000 + "d",
 ]
 
 
@@ -109,6 +111,9 @@ NEW_YEAR = datetime(2027, 1, 1, tzinfo=timezone.utc)
         "2027-01-01T01:00:00+01:00",
         "2026-12-31T19:00:00-05:00",
         "2027-01-01T00:00:00.000Z",
+        "2027-01-01T00:00:00.0Z",
+        "2027-01-01T00:00:00.000000000Z",
+        "2027-01-01t00:00:00-00:00",
         " 2027-01-01T00:00:00Z\n",
         NEW_YEAR,
         NEW_YEAR.astimezone(timezone(timedelta(hours=5, minutes=30))),
@@ -132,6 +137,23 @@ NO_INSTANTS = [
     "2027-13-01T00:00:00Z",
     "2027-02-29T00:00:00Z",
     "2027-01-01T25:00:00Z",
+    # one Python or another would take these
+    "2027-01-01T24:00:00Z",
+    "2027-01-01T00:00Z",
+    "2027-01-01T00Z",
+    "20270101T000000Z",
+    "2027-W01-1T00:00:00Z",
+    "2027-01-01T00:00:00+0100",
+    "2027-01-01T00:00:00+01",
+    "2027-01-01T00:00:00+01:00:30",
+    "2027-01-01T00:00:00,5Z",
+    "2027-01-01T00:00:00.Z",
+    "2027-01-01_00:00:00Z",
+    "2027-01-01T00:00:00+24:00",
+    "2027-01-01T00:00:00+00:60",
+    "2027-01-01T00:00:60Z",
+    "\u0662027-01-01T00:00:00Z",
+    "0000-01-01T00:00:00Z",
     "0001-01-01T00:00:00+01:00",  # before the first year of UTC
     "9999-12-31T23:59:59-01:00",  # after its last
     1800000000,
@@ -145,6 +167,14 @@ NO_INSTANTS = [
 def test_what_is_no_instant(value: object) -> None:
     with pytest.raises(InputError, match=r"^expires_at: .* is not an RFC 3339 time: write it like 2027-01-31T"):
         instant(value, "expires_at")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "microseconds"),
+    [("5", 500000), ("123456", 123456), ("123456789", 123456), ("000001", 1), ("04", 40000)],
+)
+def test_fractions_are_read_to_the_microsecond(fraction: str, microseconds: int) -> None:
+    assert instant(f"2027-01-01T00:00:00.{fraction}Z", "option") == NEW_YEAR.replace(microsecond=microseconds)
 
 
 offsets = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(

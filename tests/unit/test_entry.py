@@ -71,9 +71,12 @@ def test_a_use_case_gets_checked_options_with_their_defaults() -> None:
     ("args", "message"),
     [
         ({"size": "big"}, "argument 'size' is of type str and we were unable to convert to int"),
-        ({"nme": "x"}, "unsupported option: nme. Supported parameters include:"),
-        ({"things": [{"nme": "x"}]}, "unsupported option: things.nme. Supported parameters include:"),
-        ({"things": "x"}, "dictionary requested, could not parse JSON or key=value"),
+        ({"nme": "x"}, "unsupported option: nme: did you mean name?"),
+        ({"things": [{"nme": "x"}]}, "unsupported option: things[0].nme: did you mean name?"),
+        ({"things": "x"}, "things is a text, not a list: begin every entry with a dash"),
+        ({"name": [NEEDLE]}, "name is a list, not a text: give a single value"),
+        ({"size": 10**5000}, "size holds a number of over 300 digits"),
+        ({"kubeconfig": f"\ud800{NEEDLE}"}, "kubeconfig holds half a Unicode character (a lone surrogate)"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_in_one_line(args: dict[str, Any], message: str) -> None:
@@ -84,7 +87,7 @@ def test_options_that_do_not_fit_are_refused_in_one_line(args: dict[str, Any], m
     assert message in found["msg"].replace("<class 'str'>", "str")
     assert "\n" not in found["msg"]
     assert NEEDLE not in repr(found)
-    assert found["invocation"]["module_args"]["password"] == HIDDEN
+    assert found["invocation"]["module_args"].get("password", HIDDEN) == HIDDEN
 
 
 def test_constraints_are_ansibles() -> None:
@@ -126,6 +129,31 @@ def test_the_text_of_a_foreign_error_is_not_repeated(error: type[Exception]) -> 
     assert place.startswith("_entry.py:") or place.startswith("test_entry.py:")
 
 
+class Unspeakable:
+    """Something that cannot even be written out."""
+
+    def __str__(self) -> str:
+        raise ValueError("unregistered-secret")
+
+
+def test_without_the_secrets_nothing_is_said() -> None:
+    odd: Any = [Unspeakable()]
+    found = perform(use_case(echo), {"name": "deployer"}, check_mode=False, diff=False, no_log_values=odd)
+    assert found["error"]["code"] == "internal"
+    assert found["invocation"] == {"module_args": {}}
+    assert "unregistered-secret" not in repr(found)
+    assert "deployer" not in repr(found)
+
+
+def test_a_result_that_cannot_be_presented_is_a_fault_of_ours() -> None:
+    def work(*_args: object) -> dict[str, Any]:
+        return {"diff": {"before": "", "after": {"key": Unspeakable()}}}
+
+    found = run(work)
+    assert (found["failed"], found["error"]["code"]) == (True, "internal")
+    assert "unregistered-secret" not in repr(found)
+
+
 # Secrets.
 
 
@@ -157,8 +185,11 @@ WAYS_IN: dict[str, dict[str, Any]] = {
     "kubeconfig as JSON": {"kubeconfig": json.dumps({"users": [{"user": {"token": NEEDLE}}]})},
     "kubeconfig as YAML": {"kubeconfig": f"users:\n- name: u\n  user:\n    token: {NEEDLE}\n"},
     "kubeconfig as YAML in one line": {"kubeconfig": f"users: [{{name: u, user: {{password: {NEEDLE}}}}}]"},
+    "kubeconfig with anchors": {"kubeconfig": f"a: &a {{token: {NEEDLE}}}\nb: [*a, *a]\n"},
     "kubeconfig as broken JSON": {"kubeconfig": f"{{{NEEDLE}"},
     "kubeconfig as broken YAML": {"kubeconfig": f"users: [\n- {NEEDLE}"},
+    "kubeconfig as broken YAML, deep": {"kubeconfig": f"{NEEDLE}: " + "[" * 2000},
+    "kubeconfig as broken YAML, within itself": {"kubeconfig": f"&a {{token: {NEEDLE}, a: *a}}"},
 }
 
 
@@ -202,6 +233,18 @@ def test_what_was_asked_for_is_handed_over_and_nothing_beside_it() -> None:
     assert (found["token"], found["auth"]) == (minted, {"api_key": minted})
     assert found["outcomes"] == [{"token": minted, "auth": {"api_key": minted}, "msg": MASK}]
     assert found["msg"] == MASK
+
+
+def test_a_kubeconfig_of_many_anchors_is_read_once() -> None:
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 25)]
+    content = "\n".join([f"l0: &l0 {{token: {NEEDLE}}}", *levels])
+    assert run(leak(f"it is {NEEDLE}"), kubeconfig=content)["msg"] == f"it is {MASK}"
+
+
+def test_a_number_in_a_kubeconfig_is_a_password_too() -> None:
+    content = "users: [{user: {password: 1234567890}}, {user: {token: 2030-01-01}}, {user: {token: null}}]\n"
+    found = run(leak("1234567890 until 2030-01-01, null"), kubeconfig=content)
+    assert found["msg"] == f"{MASK} until {MASK}, null"
 
 
 @given(st.text(st.characters(exclude_characters="*", exclude_categories=["Cs"]), min_size=8, max_size=30), yaml_data)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import grp
 import json
 import os
@@ -306,6 +307,30 @@ def test_a_file_that_others_may_have_put_there_is_not_given_to_them(path: str, d
     assert (found.st_uid, found.st_gid) == (0, os.getegid())
 
 
+@needs_root
+@pytest.mark.parametrize(
+    "permissions", [PRIVATE, Permissions(0o640, owner="0"), Permissions(0o640, group="0")], ids=str
+)
+@pytest.mark.parametrize("wanted", [None, "0", "1234", "4321"])
+@pytest.mark.parametrize("directory", [(0, 0o755), (1234, 0o755), (1234, 0o2755), (0, 0o3777), (1234, 0o1777)], ids=str)
+@pytest.mark.parametrize("file", [None, (0, 0), (0, 77), (1234, 1235), (4321, 4321), (555, 555)], ids=str)
+def test_what_was_written_fits_and_stays_as_it_is(
+    path: str, permissions: Permissions, wanted: str | None, directory: tuple[int, int], file: tuple[int, int] | None
+) -> None:
+    permissions = dataclasses.replace(permissions, owner=wanted)
+    os.chown(os.path.dirname(path), directory[0], 50)
+    os.chmod(os.path.dirname(path), directory[1])
+    if file:
+        Path(path).write_text("old")
+        os.chown(path, *file)
+    for dummy in range(2):
+        write(path, "token", permissions)
+        assert permissions.fit(path)
+        before = os.stat(path)
+        set_permissions(path, permissions)
+        assert (os.stat(path).st_uid, os.stat(path).st_gid) == (before.st_uid, before.st_gid)
+
+
 @pytest.mark.parametrize(
     ("permissions", "fits"),
     [
@@ -496,6 +521,15 @@ def test_a_record_is_read_as_it_was_written(sidecar: Sidecar) -> None:
     with sidecar.locked():
         sidecar.write({"a": ["ü", None, 5], "long": "x" * 1000})
     assert sidecar.read() == {"a": ["ü", None, 5], "long": "x" * 1000}
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100000, '{"a": ' * 100000, "7" * 5000, '{"a": 1e999}', '{"a": Infinity}', '{"a": NaN}', '{"a": 1.5}']
+)
+def test_a_record_that_nobody_wrote_is_none(sidecar: Sidecar, text: str) -> None:
+    with sidecar.locked():
+        Path(sidecar.path).write_text(text)
+        assert sidecar.read() is None
 
 
 def test_of_a_longer_record_nothing_is_left(sidecar: Sidecar) -> None:

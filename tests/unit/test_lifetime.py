@@ -214,7 +214,14 @@ def test_every_reason_the_judge_knows_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [(None, "missing"), ("", "missing"), ("password", "unreadable"), (token({"sub": "jane"}), "unreadable")],
+    [
+        (None, "missing"),
+        ("", "missing"),
+        ("password", "unreadable"),
+        (token({"sub": "jane"}), "unreadable"),
+        (token(account_claims(exp=ISSUED)), "unreadable"),
+        (token(account_claims(iat=ISSUED + 10**6)), "unreadable"),
+    ],
 )
 def test_what_is_no_token_has_no_times(text: str | None, reason: str) -> None:
     verdict = judge(text, REMEMBERED, WANTED, moment(0))
@@ -296,6 +303,26 @@ def test_a_record_with_a_gap_is_none(name: str) -> None:
     values = REMEMBERED.as_dict()
     del values[name]
     assert Record.from_dict(values) is None
+
+
+def test_a_record_whose_end_is_before_its_begin_gives_no_time() -> None:
+    text = token(account_claims())
+    for age in (-3000, -1, 0, 100):
+        verdict = judge(text, remembered(text, {"expires_at": "2027-01-15T07:59:59Z"}), WANTED, moment(age))
+        assert verdict.renew_at == moment(-1)
+        assert verdict.is_good is (age < -1)
+
+
+@pytest.mark.parametrize("written", ["Infinity", "-Infinity", "NaN", "1e400", "3600.5", "true", '"3600"', "[]"])
+def test_seconds_that_are_no_whole_number_are_none_of_ours(written: str) -> None:
+    text = json.dumps(REMEMBERED.as_dict()).replace("3600", written, 1)
+    assert Record.from_dict(json.loads(text)) is None
+
+
+@pytest.mark.parametrize("name", ["requested_audiences", "audiences"])
+@pytest.mark.parametrize("value", ["vault", {"vault": 1}, 5, None], ids=repr)
+def test_audiences_that_are_no_list_are_none_of_ours(name: str, value: object) -> None:
+    assert Record.from_dict({**REMEMBERED.as_dict(), name: value}) is None
 
 
 @given(yaml_data, st.sampled_from(["requested_seconds", "requested_audiences", "audiences", "expires_at"]))

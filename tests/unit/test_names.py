@@ -158,6 +158,10 @@ BAD_KEYS = [
     "ä",
     "Ä/a",
     "a_b/c",
+    "A_b/c",
+    "\u212a.com/a",  # the sign for kelvin, whose lower case is a k
+    "a/\u212a",
+    "\ud800",
     f"{'a' * 254}/b",
     "a" * 64,
     f"a/{'b' * 64}",
@@ -168,6 +172,13 @@ BAD_KEYS = [
 @pytest.mark.parametrize("key", GOOD_KEYS)
 def test_a_key(check: Callable[..., dict[str, str | None]], key: str) -> None:
     assert check({key: "value"}) == {key: "value"}
+
+
+@pytest.mark.parametrize("key", ["Example.com/name", "EXAMPLE.COM/name", "a.B/c"])
+def test_only_an_annotation_may_have_capitals_before_the_slash(key: str) -> None:
+    assert _names.annotation_values({key: "value"}) == {key: "value"}
+    with pytest.raises(InputError, match=r"^labels: .* is not a valid key"):
+        _names.label_values({key: "value"})
 
 
 @pytest.mark.parametrize("check", [_names.label_values, _names.annotation_values])
@@ -210,6 +221,28 @@ def test_an_annotation_holds_any_text(text: str) -> None:
 def test_an_annotation_holds_text_only(value: object) -> None:
     with pytest.raises(InputError, match=r"^annotations\.key: (list|dict|bytes) is not a string: quote the value$"):
         _names.annotation_values({"key": value})
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\udfffb"], ids=ascii)
+def test_an_annotation_is_text_that_can_be_sent(value: str) -> None:
+    with pytest.raises(InputError, match=r"^annotations\.key holds half a Unicode character"):
+        _names.annotation_values({"key": value})
+
+
+UID = "0c1d8a5c-64c3-4a4f-8b1e-1b8f5b9b8a11"
+
+
+def test_a_uid() -> None:
+    assert _names.uid(UID, "option") == UID
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["xx", UID.upper(), UID.replace("-", ""), f"{UID}\n", f" {UID}", UID[:-1], UID + "0", "\ud800", 5, None, ""],
+)
+def test_what_is_no_uid(value: object) -> None:
+    with pytest.raises(InputError, match=r"^option"):
+        _names.uid(value, "option")
 
 
 @pytest.mark.parametrize(("extra", "fits"), [(0, True), (1, False)])

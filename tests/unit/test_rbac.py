@@ -307,6 +307,47 @@ OPTIONS: Mapping[str, tuple[dict[str, Any], list[Rule]]] = {
         {"verbs": ["update"], "resources": ["*/scale"], "api_groups": ["*"]},
         [{"apiGroups": ["*"], "resources": ["*/scale"], "verbs": ["update"]}],
     ),
+    "verbs of other authorizers": (
+        {
+            "verbs": ["use", "impersonate:user-info", "impersonate-on:user-info:list", "deleteAll"],
+            "resources": ["users.authentication.k8s.io"],
+        },
+        [
+            {
+                "apiGroups": ["authentication.k8s.io"],
+                "resources": ["users"],
+                "verbs": ["use", "impersonate:user-info", "impersonate-on:user-info:list", "deleteAll"],
+            }
+        ],
+    ),
+    "a subresource of several parts": (
+        {"verbs": ["impersonate"], "resources": ["userextras.authentication.k8s.io/acme.com/project"]},
+        [
+            {
+                "apiGroups": ["authentication.k8s.io"],
+                "resources": ["userextras/acme.com/project"],
+                "verbs": ["impersonate"],
+            }
+        ],
+    ),
+    "a subresource with dots, groups given": (
+        {"verbs": ["impersonate"], "resources": ["userextras/acme.com"], "api_groups": ["authentication.k8s.io"]},
+        [{"apiGroups": ["authentication.k8s.io"], "resources": ["userextras/acme.com"], "verbs": ["impersonate"]}],
+    ),
+    "metrics": (
+        {
+            "verbs": ["get"],
+            "resources": ["pods/Http_requests", "queue_length"],
+            "api_groups": ["custom.metrics.k8s.io"],
+        },
+        [
+            {
+                "apiGroups": ["custom.metrics.k8s.io"],
+                "resources": ["pods/Http_requests", "queue_length"],
+                "verbs": ["get"],
+            }
+        ],
+    ),
     "paths": (
         {"verbs": ["get"], "non_resource_urls": ["/healthz", "/metrics/*", "*"]},
         [{"nonResourceURLs": ["/healthz", "/metrics/*", "*"], "verbs": ["get"]}],
@@ -332,6 +373,21 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "a resource with a line end": ({"resources": ["pods\n"], "verbs": ["get"]}, r"'pods\n' is not a resource"),
     "a group and version": ({"resources": ["apps/v1/deployments"], "verbs": ["get"]}, "is not a resource"),
     "an empty subresource": ({"resources": ["pods/"], "verbs": ["get"]}, "'pods/' is not a resource"),
+    "an empty part of a subresource": ({"resources": ["a//b"], "verbs": ["get"]}, "'a//b' is not a resource"),
+    "a subresource of nothing": ({"resources": ["/log"], "verbs": ["get"]}, "'/log' is not a resource"),
+    "an empty group": ({"resources": ["deployments."], "verbs": ["get"]}, "'deployments.' is not a resource"),
+    "a group that ends in a dot": ({"resources": ["deployments.apps."], "verbs": ["get"]}, "is not a resource"),
+    "an empty part of a group": ({"resources": ["a.b..c"], "verbs": ["get"]}, "'a.b..c' is not a resource"),
+    "an empty part of a given group": (
+        {"resources": ["a"], "verbs": ["get"], "api_groups": ["b..c"]},
+        "'b..c' is not an API group",
+    ),
+    "half a star": ({"resources": ["pods*"], "verbs": ["get"]}, "'pods*' is not a resource"),
+    "half a star in a group": ({"resources": ["pods.*x"], "verbs": ["get"]}, "'pods.*x' is not a resource"),
+    "half a star in a verb": ({"resources": ["pods"], "verbs": ["get*"]}, "'get*' is not a verb"),
+    "a hidden character": ({"resources": ["po\u200bds"], "verbs": ["get"]}, "is not a resource"),
+    "half a character": ({"resources": ["pods"], "verbs": ["g\ud800t"]}, "is not a verb"),
+    "two resources in one": ({"resources": ["pods,secrets"], "verbs": ["get"]}, "'pods,secrets' is not a resource"),
     "no groups": (
         {"resources": ["pods"], "verbs": ["get"], "api_groups": []},
         "rules[0].api_groups is empty",
@@ -359,6 +415,14 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
     "paths and resources": (
         {"verbs": ["get"], "resources": ["pods"], "non_resource_urls": ["/healthz"]},
         "rules[0]: resources and non_resource_urls exclude each other",
+    ),
+    "paths and groups": (
+        {"verbs": ["get"], "api_groups": [""], "non_resource_urls": ["/healthz"]},
+        "rules[0]: api_groups and non_resource_urls exclude each other: write two rules",
+    ),
+    "paths and names": (
+        {"verbs": ["get"], "resource_names": ["a"], "non_resource_urls": ["/healthz"]},
+        "rules[0]: resource_names and non_resource_urls exclude each other: write two rules",
     ),
     "a relative path": (
         {"verbs": ["get"], "non_resource_urls": ["healthz"]},

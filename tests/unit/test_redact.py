@@ -119,6 +119,10 @@ def test_a_shown_registry_shows_nothing() -> None:
     assert "hunter2hunter2" not in f"{Secrets(['hunter2hunter2'])!r} {Secrets(['hunter2hunter2'])}"
 
 
+def _basic(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 UNKNOWN = {
     "token": (token(account_claims()), MASK),
     "token in a sentence": (f"got {token(account_claims())}, thanks", f"got {MASK}, thanks"),
@@ -126,6 +130,10 @@ UNKNOWN = {
     "bearer": ("Authorization: Bearer abc.DEF-123_~+/==", f"Authorization: Bearer {MASK}"),
     "bearer in small letters": ("authorization: bearer\t abcdefgh", f"authorization: bearer {MASK}"),
     "basic": ("Proxy-Authorization: Basic dXNlcjpwYXNz", f"Proxy-Authorization: Basic {MASK}"),
+    "basic in small letters": ("basic   dXNlcjpwYXNz", f"basic {MASK}"),
+    "basic without a user": (f"Basic {_basic(':hunter2hunter2')}", f"Basic {MASK}"),
+    "basic with any letters": (f"Basic {_basic('jörg:pässwörd')}, thanks", f"Basic {MASK}, thanks"),
+    "basic with bytes": (f"Basic {base64.b64encode(b'user:' + bytes(range(128, 256))).decode()}", f"Basic {MASK}"),
     "bearer token": (f"Bearer {token(account_claims())}", f"Bearer {MASK}"),
 }
 
@@ -133,6 +141,27 @@ UNKNOWN = {
 @pytest.mark.parametrize(("text", "expected"), UNKNOWN.values(), ids=UNKNOWN)
 def test_what_looks_like_a_credential_needs_no_registration(text: str, expected: str) -> None:
     assert Secrets().scrub(text) == expected
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=":"), max_size=20),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=6),
+    st.integers(0),
+    st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]),
+)
+def test_no_basic_credential_survives_even_cut_off(
+    user: str, password: str, cut: int, encode: Callable[[bytes], bytes]
+) -> None:
+    encoded = encode(f"{user}:{password}".encode()).decode()
+    # cut off before its colon it holds no password, and shorter ones are no credentials
+    secret_from = 4 * -(-(len(user.encode()) + 1) // 3)
+    written = encoded[: max(secret_from, 8, cut % (len(encoded) + 1))]
+    assert Secrets().scrub(f"Authorization: Basic {written}") == f"Authorization: Basic {MASK}"
+
+
+def test_what_cannot_be_printed_is_replaced() -> None:
+    assert Secrets(["hunter2\ud800hunter2"]).scrub("a\udc80b hunter2\ud800hunter2") == f"a?b {MASK}"
+    assert Secrets().scrub_value({"\ud800": ["\udfff", 5]}) == {"?": ["?", 5]}
 
 
 @pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "ENCRYPTED ", "OPENSSH "])
@@ -159,6 +188,8 @@ ORDINARY = [
     "a3f1e9c07d2b4f6688aa55cc33ee11ff00112233445566778899aabbccddeeff",
     "apps/v1 deployments.apps/scale eyJ eyJhbGciOi eyJhbGciOi.only",
     "the bearer of this is a user, the basics are here",
+    "the server wants basic authentication, not Basic credentials",
+    "basic configuration, basic information, basic requirements, basic-auth, Basic kubernetes.io/something",
     "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
     "Grüße, 世界",

@@ -31,7 +31,7 @@ ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 LAYERS = (
     # knowledge: no input, no output, no Ansible
     {"_claims", "_durations", "_errors", "_findings", "_kinds", "_kubeconfig", "_lifetime", "_names", "_namespaces"}
-    | {"_plan", "_rbac", "_redact", "_yaml"},
+    | {"_plan", "_rbac", "_redact", "_shape", "_yaml"},
     # input and output
     {"_api", "_auth", "_files", "_transport"},
     # what use cases are made with

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import base64
+import gc
+import gzip
 import json
+import logging
 import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -111,6 +115,7 @@ class Fault:
 
 
 BROKEN = network("the connection broke before the answer was complete")
+UNREADABLE = network("the answer cannot be read (")
 NO_OBJECT = network("the answer is cut off or no JSON object")
 WEBHOOK = 'Internal error occurred: failed calling webhook "x.example": failed to call webhook: connection refused'
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}   \r\n"
@@ -128,6 +133,19 @@ FAULTS: Mapping[str, Fault] = {
     "200 with nothing": Fault(answer(200, "", HEADERS), "reads", NO_OBJECT),
     "200 with half an object": Fault(answer(200, f'{{"a": "{NEEDLE}', HEADERS), "reads", NO_OBJECT),
     "200 with a list": Fault(answer(200, f'["{NEEDLE}"]', HEADERS), "reads", NO_OBJECT),
+    "200 nested too deeply": Fault(answer(200, '{"a": ' * 50000 + NEEDLE, HEADERS), "reads", NO_OBJECT),
+    "200 with a number too long": Fault(answer(200, '{"a": ' + "7" * 5000 + "}", HEADERS), "reads", NO_OBJECT),
+    "200 in a wrong encoding": Fault(
+        answer(200, f"{NEEDLE} {NEEDLE}", [*HEADERS, ("Content-Encoding", "gzip")]), "reads", UNREADABLE
+    ),
+    "200 in half an encoding": Fault(
+        answer(200, gzip.compress(b'{"kind": "Done"}')[:-12], [*HEADERS, ("Content-Encoding", "gzip")]),
+        "reads",
+        NO_OBJECT,
+    ),
+    "200 of two lengths": Fault(
+        Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "close"), "reads", UNREADABLE
+    ),
     "200 with no UTF-8": Fault(answer(200, b'{"a": "\xff"}', HEADERS), "reads", NO_OBJECT),
     "429": Fault(status(429, "TooManyRequests", "slow down"), "always", refusal("too_many_requests", 429)),
     "429 with Retry-After": Fault(
@@ -152,6 +170,7 @@ FAULTS: Mapping[str, Fault] = {
     "401": Fault(status(401, "Unauthorized", "Unauthorized"), "never", refusal("unauthorized", 401)),
     "403": Fault(status(403, "Forbidden", "no"), "never", refusal("forbidden", 403, ForbiddenError)),
     "404": Fault(status(404, "NotFound", "no"), "never", refusal("not_found", 404, NotFoundError)),
+    "404 nested too deeply": Fault(answer(404, "[" * 50000, HEADERS), "never", refusal("not_an_api_server", 404)),
     "404 of a stranger": Fault(page(404), "never", refusal("not_an_api_server", 404)),
     "405": Fault(page(405), "never", refusal("method_not_allowed", 405)),
     "409": Fault(status(409, "Conflict", "no"), "never", refusal("conflict", 409, ConflictError)),
@@ -256,6 +275,43 @@ def test_a_refused_connection_is_tried_again_whatever_was_to_be_sent(request_nam
     assert connected.requests == connected.retries + 1 > 1
 
 
+# A server that never ends: it says a little every tenth of a second.
+TRICKLES = {
+    "head": Reply(b"HTTP/1.1 200 OK\r\n", slowly=b"X-Slow: " + b"z" * 100),
+    "body": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n", slowly=b'{"a": ' + b"7" * 100),
+    "chunks": Reply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", slowly=b"1\r\n7\r\n" * 20),
+    "interim answers": Reply(slowly=b"HTTP/1.1 100 Continue\r\n\r\n" * 4),
+}
+
+
+def took_until_failure(connected: Connection, request: Request) -> tuple[ProvisionError, float]:
+    begun = time.monotonic()
+    error = failure(connected, request)
+    return error, time.monotonic() - begun
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("trickle", TRICKLES.values(), ids=TRICKLES)
+def test_an_attempt_ends_in_its_time_however_slowly_the_server_goes_on(
+    pki: Pki, tls: ssl.SSLContext, trickle: Reply, is_tls: bool
+) -> None:
+    with FaultServer([trickle], tls=tls if is_tls else None) as server:
+        endpoint = trusting(server.url, pki.certificate("ca"))
+        with closing(Connection(endpoint, request_timeout=IMPATIENT, retry_timeout=0)) as connected:
+            error, took = took_until_failure(connected, WRITES["mint"])
+    assert (type(error), error.code) == (AmbiguousError, "ambiguous")
+    assert "no answer in time (request_timeout)" in error.what
+    assert IMPATIENT * 0.9 < took < IMPATIENT * 2
+
+
+def test_the_time_of_an_attempt_begins_anew_on_a_connection_that_is_kept() -> None:
+    slow = Reply(GOOD.data[:-3], slowly=GOOD.data[-3:])
+    with FaultServer([slow]) as server, closing(connection(server.url, request_timeout=IMPATIENT)) as connected:
+        for _number in range(3):
+            assert connected.send(WRITES["mint"]).body == DONE
+    assert (server.connections, connected.requests) == (1, 3)
+
+
 def test_an_ambiguous_write_says_that_it_may_have_been_done() -> None:
     with FaultServer([RESET]) as server, closing(connection(server.url)) as connected:
         error = failure(connected, WRITES["create"])
@@ -299,6 +355,41 @@ def test_the_server_says_how_long_to_wait() -> None:
         assert 1 <= time.monotonic() - begun < 5
 
 
+def http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
+
+
+@pytest.mark.parametrize("clock", [timedelta(0), timedelta(days=-300)], ids=["right", "behind"])
+def test_the_server_says_until_when_to_wait_by_its_own_clock(clock: timedelta) -> None:
+    then = datetime.now(timezone.utc) + clock
+    headers = [("Date", http_date(then)), ("Retry-After", http_date(then + timedelta(seconds=2)))]
+    with FaultServer([page(503, *headers), GOOD]) as server, closing(connection(server.url)) as connected:
+        begun = time.monotonic()
+        assert connected.send(WRITES["mint"]).body == DONE
+        assert 1.9 < time.monotonic() - begun < 4
+
+
+def test_without_the_servers_clock_a_date_to_wait_for_is_taken_by_ours() -> None:
+    until = http_date(datetime.now(timezone.utc) + timedelta(seconds=3))
+    with (
+        FaultServer([page(429, ("Retry-After", until)), GOOD]) as server,
+        closing(connection(server.url)) as connected,
+    ):
+        begun = time.monotonic()
+        assert connected.send(READS["get"]).body == DONE
+        assert 1.5 < time.monotonic() - begun < 4
+
+
+@pytest.mark.parametrize("until", ["Fri, 15 Jan 2027 08:00:00 GMT", "Wed, 15 Jan 2025 08:00:00 GMT"])
+def test_a_date_to_wait_for_is_bounded_by_the_deadline_and_by_now(until: str) -> None:
+    reply = page(429, ("Date", "Wed, 15 Jan 2026 08:00:00 GMT"), ("Retry-After", until))
+    with FaultServer([reply]) as server, closing(connection(server.url, retry_timeout=0.7)) as connected:
+        error, took = took_until_failure(connected, WRITES["mint"])
+    assert error.http_status == 429
+    assert took < 2
+    assert (len(server.received) > 1) is ("2025" in until)
+
+
 def test_a_server_that_says_at_once_is_not_hammered() -> None:
     reply = status(429, "TooManyRequests", "slow down", ("Retry-After", "0"))
     with FaultServer([reply]) as server, closing(connection(server.url, retry_timeout=0.7)) as connected:
@@ -335,26 +426,28 @@ def test_a_waiting_time_that_cannot_be_read_hurts_nobody(nonsense: str) -> None:
 class Reloaded:
     """What reading the configuration again gives."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, seconds: float) -> None:
         self.endpoint = endpoint
+        self.seconds = seconds
         self.times = 0
 
     def __call__(self) -> Endpoint:
         self.times += 1
+        time.sleep(self.seconds)
         return self.endpoint
 
 
 UNAUTHORIZED = FAULTS["401"].reply
 
 
-def reloading(url: str, authorization: str) -> tuple[Connection, Reloaded]:
+def reloading(url: str, authorization: str, *, seconds: float = 0) -> tuple[Connection, Reloaded]:
     old = Endpoint(url, "host", verify=True, authorization="Bearer old")
-    reloaded = Reloaded(replace(old, authorization=authorization))
+    reloaded = Reloaded(replace(old, authorization=authorization), seconds)
     return Connection(old, request_timeout=PATIENT, retry_timeout=0, reload=reloaded), reloaded
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
-def test_a_rotated_credential_is_read_again_once(request_name: str) -> None:
+def test_a_rotated_credential_is_read_again_once_for_every_rotation(request_name: str) -> None:
     with FaultServer([UNAUTHORIZED, GOOD, UNAUTHORIZED]) as server:
         connected, reloaded = reloading(server.url, "Bearer new")
         with closing(connected):
@@ -362,7 +455,72 @@ def test_a_rotated_credential_is_read_again_once(request_name: str) -> None:
             assert failure(connected, READS["get"]).code == "unauthorized"
     used = [sent.headers["authorization"] for sent in server.received]
     assert used == [("Bearer old",), ("Bearer new",), ("Bearer new",)]
+    assert reloaded.times == 2
+
+
+def credentials_used(server: FaultServer) -> list[str]:
+    return [sent.headers["authorization"][0] for sent in server.received]
+
+
+def test_threads_that_are_turned_away_together_read_the_credential_once() -> None:
+    with FaultServer([UNAUTHORIZED] * 8 + [GOOD]) as server:
+        connected, reloaded = reloading(server.url, "Bearer new", seconds=0.5)
+        with closing(connected), ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda dummy: connected.send(WRITES["mint"]).body, range(8)))
+    assert answers == [DONE] * 8
     assert reloaded.times == 1
+    assert credentials_used(server) == ["Bearer old"] * 8 + ["Bearer new"] * 8
+
+
+def test_who_is_turned_away_after_another_has_read_the_credential_just_uses_it() -> None:
+    late = Reply(UNAUTHORIZED.data[:-5], slowly=UNAUTHORIZED.data[-5:])
+    with FaultServer([late, UNAUTHORIZED, GOOD]) as server:
+        connected, reloaded = reloading(server.url, "Bearer new")
+        with closing(connected), ThreadPoolExecutor(1) as pool:
+            first = pool.submit(connected.send, WRITES["mint"])
+            wait_for_requests(server, 1)
+            assert connected.send(WRITES["mint"]).body == DONE
+            assert not first.done()
+            assert first.result().body == DONE
+    assert reloaded.times == 1
+    assert credentials_used(server) == ["Bearer old", "Bearer old", "Bearer new", "Bearer new"]
+
+
+def wait_for_requests(server: FaultServer, number: int) -> None:
+    deadline = time.monotonic() + 5
+    while len(server.received) < number and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_a_credential_that_is_refused_as_soon_as_it_is_read_is_not_followed_by_another() -> None:
+    with FaultServer([UNAUTHORIZED]) as server:
+        connected, reloaded = reloading(server.url, "Bearer new")
+        with closing(connected):
+            assert failure(connected, READS["get"]).code == "unauthorized"
+            reloaded.endpoint = replace(reloaded.endpoint, authorization="Bearer newer")
+            assert failure(connected, WRITES["mint"]).code == "unauthorized"
+    assert credentials_used(server) == ["Bearer old", "Bearer new", "Bearer new"]
+    assert reloaded.times == 1
+
+
+def test_who_is_never_let_in_gives_up_though_others_are() -> None:
+    """Between its attempts others are accepted with each new credential."""
+    late = Reply(UNAUTHORIZED.data[:-5], slowly=UNAUTHORIZED.data[-5:])
+    with FaultServer([UNAUTHORIZED, *[late, GOOD] * 4]) as server:
+        names = iter("bcdefgh")
+        first = Endpoint(server.url, "host", verify=True, authorization="Bearer a")
+
+        def reload() -> Endpoint:
+            return replace(first, authorization=f"Bearer {next(names)}")
+
+        connected = Connection(first, request_timeout=PATIENT, retry_timeout=0, reload=reload)
+        with closing(connected), ThreadPoolExecutor(1) as pool:
+            unlucky = pool.submit(failure, connected, WRITES["mint"])
+            for number in (2, 4):
+                wait_for_requests(server, number)
+                connected.send(READS["get"])
+            assert unlucky.result().code == "unauthorized"
+    assert credentials_used(server) == ["Bearer a", "Bearer b", "Bearer b", "Bearer c", "Bearer c"]
 
 
 def test_the_same_credential_is_not_tried_twice() -> None:
@@ -482,7 +640,39 @@ def test_an_answer_brings_the_servers_time() -> None:
         assert connected.now().year == 2027
 
 
-@pytest.mark.parametrize("nonsense", ["", "yesterday", "2027-01-15T08:00:00Z", "Fri, 32 Jan 2027 08:00:00 GMT", "1"])
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000", "UT"])
+def test_utc_has_many_names(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        reply = answer(200, DONE, [("Date", f"Fri, 15 Jan 2027 08:00:00 {zone}")])
+        with FaultServer([reply]) as server, closing(connection(server.url)) as connected:
+            server_time = connected.send(READS["get"]).server_time
+            now = connected.now()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert server_time == datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
+    assert timedelta(0) <= now - server_time < timedelta(seconds=5)
+
+
+NO_TIME = [
+    "",
+    "yesterday",
+    "2027-01-15T08:00:00Z",
+    "Fri, 32 Jan 2027 08:00:00 GMT",
+    "1",
+    f"Fri, 15 Jan {10**30} 08:00:00 GMT",
+    f"Fri, 15 Jan 2027 08:00:00 +{10**30}",
+    "Fri, 15 Jan 2027 08:00:00 +9999",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -1200",
+    "Mon, 01 Jan 0100 00:00:00 +1200",
+    "Mon, 01 Jan 1900 00:00:00 GMT",
+]
+
+
+@pytest.mark.parametrize("nonsense", NO_TIME)
 def test_a_time_that_cannot_be_read_is_none(nonsense: str) -> None:
     with (
         FaultServer([answer(200, DONE, [("Date", nonsense)])]) as server,
@@ -503,6 +693,12 @@ def test_a_time_that_cannot_be_read_is_none(nonsense: str) -> None:
         ([r'299 - "both \\\" of them"'], (r"both \" of them",)),
         (['299 - ""'], ("",)),
         (["299 - bare"], ("299 - bare",)),
+        (['299 - "open'], ('299 - "open',)),
+        (['299 - "one", 299 - "two",299 kube "three"'], ("one", "two", "three")),
+        (['299 - "a, b" "Fri, 15 Jan 2027 08:00:00 GMT", 299 - "c" "Fri, 15 Jan 2027 08:00:00 GMT"'], ("a, b", "c")),
+        ([r'299 - "says \"299 - \\\"x\\\"\"", 299 - "end\\"'], (r'says "299 - \"x\""', "end\\")),
+        (['299 - "Lebensdauer gekürzt, 短縮"'], ("Lebensdauer gekürzt, 短縮",)),
+        (['299  -  "wide"'], ("wide",)),
         (["299 kube-apiserver \"requested expiration of 86400 seconds shortened to 3600 seconds\""],
          ("requested expiration of 86400 seconds shortened to 3600 seconds",)),
     ],
@@ -643,9 +839,38 @@ def test_a_server_that_is_not_trusted_gets_nothing(pki: Pki, tls: ssl.SSLContext
             with closing(over(endpoint)) as connected:
                 error = failure(connected, REQUESTS[request_name])
             assert (type(error), error.code, connected.requests) == (ConnectError, "tls_verify", 1)
-            assert "its TLS certificate is not trusted" in error.what
-            assert error.hint is not None
-            assert "ca_cert" in error.hint
+    assert server.received == []
+
+
+def test_a_server_of_another_authority_is_named_with_the_option(pki: Pki, tls: ssl.SSLContext) -> None:
+    with FaultServer([GOOD], tls=tls) as server:
+        endpoint = trusting(server.url, pki.certificate("etcd-ca"))
+        with closing(over(endpoint)) as connected:
+            error = failure(connected, READS["get"])
+    assert "its TLS certificate is not trusted" in error.what
+    assert error.hint is not None
+    assert "ca_cert" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "option"),
+    [("127.0.0.1", "kube.example", "tls-server-name"), ("127.0.0.2", None, "host"), ("127.0.0.1", "10.0.0.9", "tls-")],
+)
+def test_a_certificate_for_another_name_is_said_in_one_sentence(
+    pki: Pki, tls: ssl.SSLContext, host: str, asked: str | None, option: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with FaultServer([GOOD], tls=tls, address=host) as server:
+        endpoint = replace(trusting(server.url, pki.certificate("ca")), tls_server_name=asked)
+        with closing(over(endpoint)) as connected:
+            error = failure(connected, WRITES["mint"])
+    assert (type(error), error.code, connected.requests) == (ConnectError, "tls_verify", 1)
+    assert error.what.endswith(f"its TLS certificate is not made out for {asked or host}")
+    assert error.hint is not None
+    assert option in error.hint
+    assert len(str(error)) < 400
+    assert "\n" not in str(error)
+    assert [record.getMessage() for record in caplog.records] == [], "urllib3 logs the whole certificate"
     assert server.received == []
 
 
@@ -663,3 +888,97 @@ def test_a_port_without_tls_is_named_at_once(pki: Pki) -> None:
             error = failure(connected, WRITES["mint"])
     assert "it does not speak TLS on that port" in error.what
     assert (error.hint, connected.requests) == ("check the host's scheme and port", 1)
+
+
+CUT_OFF = {
+    # a reset may be so fast that connecting fails already
+    "reset": (RESET, "gave no answer"),
+    "end": (EOF, "the TLS handshake was cut off"),
+    "alert": (Reply(b"\x15\x03\x03\x00\x02\x02\x50", "close"), "the TLS handshake was cut off"),
+    "silence": (SILENCE, "the TLS handshake was not finished in time"),
+    "trickle": (
+        Reply(b"\x16\x03\x03\x40\x00", slowly=bytes(100)),
+        "the TLS handshake was not finished in time",
+    ),
+}
+
+
+# Python's ssl leaves its socket to the garbage collector when the reset is faster than the handshake.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("name", CUT_OFF)
+@pytest.mark.parametrize("request_name", REQUESTS)
+def test_a_handshake_that_is_cut_off_means_that_nothing_was_sent(pki: Pki, request_name: str, name: str) -> None:
+    greeting, words = CUT_OFF[name]
+    with FaultServer(greeting=greeting) as server:
+        endpoint = trusting(server.url.replace("http:", "https:"), pki.certificate("ca"))
+        # long enough for a second attempt, whatever the first one waits for
+        with closing(Connection(endpoint, request_timeout=0.3, retry_timeout=0.6)) as connected:
+            error = failure(connected, REQUESTS[request_name])
+    assert (type(error), error.code) == (ConnectError, "unreachable")
+    assert words in error.what
+    assert connected.requests == connected.retries + 1 > 1
+    gc.collect()
+
+
+@pytest.mark.parametrize("name", ["reset", "end", "silence", "garbage"])
+@pytest.mark.parametrize("request_name", ["get", "mint"])
+def test_a_connection_that_breaks_after_the_handshake_may_have_done_it(
+    pki: Pki, tls: ssl.SSLContext, request_name: str, name: str
+) -> None:
+    reply = {"reset": RESET, "end": EOF, "silence": SILENCE, "garbage": Reply(then="garble")}[name]
+    request = REQUESTS[request_name]
+    with FaultServer([reply], tls=tls) as server:
+        endpoint = trusting(server.url, pki.certificate("ca"))
+        with closing(Connection(endpoint, request_timeout=IMPATIENT, retry_timeout=0)) as connected:
+            error = failure(connected, request)
+    assert len(server.received) == 1
+    assert type(error) is (ConnectError if request.repeatable else AmbiguousError)
+    assert ("no answer in time" if name == "silence" else "the connection broke before") in error.what
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        # an alert of its own for this came with TLS 1.3
+        (ssl.TLSVersion.TLSv1_2, "it refuses the TLS handshake"),
+        (ssl.TLSVersion.TLSv1_3, "it does not accept our client certificate, or wants one"),
+    ],
+)
+def test_a_server_that_wants_a_client_certificate_is_not_blamed_for_its_own(
+    pki: Pki, version: ssl.TLSVersion, words: str
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.certificate("server"), pki.key("server"))
+    context.load_verify_locations(pki.certificate("ca"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = context.maximum_version = version
+    with (
+        FaultServer([GOOD], tls=context) as server,
+        closing(over(trusting(server.url, pki.certificate("ca")), retry_timeout=0)) as connected,
+    ):
+        error = failure(connected, WRITES["mint"])
+    assert server.received == []
+    assert (type(error), error.code) == (ConnectError, "unreachable")
+    assert words in error.what
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (SILENCE, "the way through the proxy was not finished in time"),
+        (Reply(b"HTTP/1.1 200 OK\r\n", slowly=b"X-Slow: " + b"z" * 100), "the proxy was not finished in time"),
+        (EOF, "the way through the proxy was cut off"),
+        (RESET, "the way through the proxy was cut off"),
+    ],
+)
+def test_a_tunnel_that_is_not_built_means_that_nothing_was_sent(reply: Reply, words: str) -> None:
+    with FaultServer([reply]) as server:
+        proxy = f"http://jane:{NEEDLE}@127.0.0.1:{server.port}"
+        endpoint = Endpoint(
+            "https://kube.invalid", "host", verify=True, proxy=proxy, ssl_context=ssl.create_default_context()
+        )
+        with closing(Connection(endpoint, request_timeout=0.4, retry_timeout=0)) as connected:
+            error, took = took_until_failure(connected, WRITES["mint"])
+    assert (type(error), error.code) == (ConnectError, "unreachable")
+    assert words in error.what
+    assert took < 0.8
