@@ -545,6 +545,7 @@ def _ssl_context(configuration: Any, ca_name: str) -> ssl.SSLContext | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:
+        # check_hostname stays as urllib3 sets it: version 2 leaves the name to OpenSSL, 1.26 compares it itself
         context.verify_mode = ssl.CERT_REQUIRED
         _load_authorities(context, configuration.ssl_ca_cert, ca_name)
     _load_client_certificate(context, configuration)
