@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import yaml
+from cluster.audit import is_write
 from cluster.controlplane import Cluster
 from faults.proxy import FaultProxy
 
@@ -31,8 +32,6 @@ USE_CASES = {
     "k8s_sa_binding": _binding.USE_CASE,
     "k8s_sa_token": _token.USE_CASE,
 }
-
-_WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 Task: TypeAlias = Callable[..., dict[str, Any]]
 
@@ -162,7 +161,7 @@ def writes(cluster: Cluster) -> Callable[[int], list[str]]:
         return [
             _said(event)
             for event in cluster.audit_events(mark)
-            if event.get("userAgent") == "tokenwright" and event["verb"] in _WRITES
+            if event.get("userAgent") == "tokenwright" and is_write(event)
         ]
 
     return since

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from . import _binding, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
+from ._shape import called, suggestion
 
 with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
     import yaml
@@ -44,9 +44,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "grants": {"options": _binding.ITEM_OPTIONS},
     "tokens": {"options": _TOKEN_OPTIONS},
 }
-
-# how close a wrong key must come to a known one to be taken for a slip (difflib's ratio)
-_CLOSE = 0.6
 
 
 @dataclass(frozen=True)
@@ -213,7 +210,7 @@ def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
     if given is None:
         return
     if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise InputError(f"{place} is {_called(given)}, not a list", "begin every entry with a dash")
+        raise InputError(f"{place} is {called(given)}, not a list", "begin every entry with a dash")
     for index, element in enumerate(given):
         yield element, f"{place}[{index}]"
 
@@ -221,7 +218,7 @@ def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
 def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -> Item:
     """The same mapping, all of whose keys are known, down to the last."""
     if not isinstance(given, Mapping):
-        raise InputError(f"{place} is {_called(given)}, not a mapping", "write key: value pairs")
+        raise InputError(f"{place} is {called(given)}, not a mapping", "write key: value pairs")
     known = {alias for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
     for key, value in given.items():
         if key not in known:
@@ -234,17 +231,7 @@ def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -
 
 
 def _hint(key: str, known: Iterable[str], in_a_token: bool) -> str:
-    if in_a_token and key in _NOT_IN_A_TOKEN:
-        return _NOT_IN_A_TOKEN[key]
-    nearest = get_close_matches(key, known, n=1, cutoff=_CLOSE)
-    return f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
-
-
-def _called(value: object) -> str:
-    kinds = {bool: "a truth value", int: "a number", float: "a number", type(None): "empty"}
-    if isinstance(value, str):
-        return "a text"
-    return "a mapping" if isinstance(value, Mapping) else kinds.get(type(value), "a list")
+    return _NOT_IN_A_TOKEN[key] if in_a_token and key in _NOT_IN_A_TOKEN else suggestion(key, known)
 
 
 def _title_of_grant(grant: Outcome) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from ._auth import ConnectionOptions, load
+from ._auth import ConnectionOptions
 from ._errors import NotFoundError, Target
 from ._kinds import SELF_SUBJECT_REVIEW, TOKEN_REVIEW, Kind, Object, Ref
 from ._redact import Secrets
@@ -185,6 +185,9 @@ class Api:
 
 def connect(options: ConnectionOptions, secrets: Secrets, *, pool_size: int = 8) -> Api:
     """Resolve the options and return the API of that cluster; nothing is sent yet."""
+    # not above: who only checks a list should not have to wait for the client
+    from ._client import load  # noqa: PLC0415
+
     connection = Connection(
         load(options, secrets),
         request_timeout=options.request_timeout,

@@ -107,6 +107,9 @@ class Keeper:
             reviewer: asks the server about stored tokens.
         """
         self._would = "would be "
+        if account is None:
+            missing = f"{self._desired.account} does not exist yet: it must be there when its token is minted"
+            self._outcome.warn([missing])
         scene = self._look(account, check_mode=True)
         choice = self._choose(scene, reviewer)
         kept = choice.kept

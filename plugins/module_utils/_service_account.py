@@ -82,7 +82,7 @@ class DesiredAccount:
             annotations={**_names.annotation_values(item["annotations"] or {}), **_sets.expiry_annotation(expires_at)},
             create_namespace=item["create_namespace"],
             expires_at=expires_at,
-            recreate_if_uid=item["recreate_if_uid"],
+            recreate_if_uid=_names.uid(item["recreate_if_uid"], "recreate_if_uid") if item["recreate_if_uid"] else None,
         )
 
     @property

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from . import _auth, _kubeconfig
+from . import _client
 from ._api import Api, connect
 from ._auth import ConnectionOptions
 from ._errors import ApiError, FileError, ForbiddenError, ProvisionError
@@ -106,7 +106,7 @@ class Workshop:
             self._root_cas[namespace] = ((found or {}).get("data") or {}).get("ca.crt")
         return self._root_cas[namespace]
 
-    def _try_out(self, entry: _kubeconfig.Entry, token: str, mode: str) -> None:
+    def _try_out(self, entry: Entry, token: str, mode: str) -> None:
         """Call the server of the entry as the account.
 
         Raises:
@@ -114,7 +114,7 @@ class Workshop:
         """
         if mode == NEVER:
             return
-        endpoint = _auth.with_token(self._api.connection.endpoint, entry, token)
+        endpoint = _client.with_token(self._api.connection.endpoint, entry, token)
         connection = Connection(
             endpoint, request_timeout=self._options.request_timeout, retry_timeout=self._options.retry_timeout
         )

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import yaml  # noqa: E402 - after the path
+from cluster.audit import is_write  # noqa: E402 - after the path
 from cluster.controlplane import Cluster  # noqa: E402 - after the path
 
 OURS = ROOT / ".cache" / "collections"
@@ -77,9 +78,8 @@ class Bench:
 
     def writes(self, mark: int) -> int:
         """Write requests, TokenRequests among them, that this collection sent since the mark."""
-        verbs = {"create", "update", "patch", "delete", "deletecollection"}
         events = self._cluster.audit_events(mark)
-        return sum(event.get("userAgent") == "tokenwright" and event["verb"] in verbs for event in events)
+        return sum(event.get("userAgent") == "tokenwright" and is_write(event) for event in events)
 
     def mark(self) -> int:
         """The end of the audit log."""

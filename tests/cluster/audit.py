@@ -14,6 +14,17 @@ from cluster.endpoint import AUDIT_ID_PREFIX, Endpoint, new_audit_id
 
 _SYNC_SECONDS = 5.0
 
+_WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+# questions that the API spells as creates
+_REVIEWS = {"tokenreviews", "selfsubjectreviews", "selfsubjectaccessreviews", "subjectaccessreviews"}
+
+
+def is_write(event: dict[str, Any]) -> bool:
+    """Whether the request of an event changed something; minting a token counts, also as a dry run."""
+    about = event.get("objectRef") or {}
+    is_rehearsal = "dryRun=All" in event.get("requestURI", "") and about.get("subresource") != "token"
+    return event["verb"] in _WRITES and about.get("resource") not in _REVIEWS and not is_rehearsal
+
 
 class AuditLog:
     """Events of answered requests, read up to the moment of the call."""

@@ -112,7 +112,7 @@ def test_recreation_happens_once_and_carries_everything_over(
     }
     cluster.kubectl("create", "-f", "-", input=json.dumps(secret))
     cluster.kubectl("wait", "--for=jsonpath={.data.token}", "secret/old-token", "-n", namespace, "--timeout=20s")
-    other = run_task("k8s_sa", name="app", namespace=namespace, recreate_if_uid="another-uid")
+    other = run_task("k8s_sa", name="app", namespace=namespace, recreate_if_uid="00000000-0000-4000-8000-000000000000")
     assert not other["changed"]
     mark = cluster.audit_mark()
     predicted = run_task("k8s_sa", check_mode=True, name="app", namespace=namespace, recreate_if_uid=uid)

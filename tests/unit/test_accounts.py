@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_items import account_items
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_summary import account_summary
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _binding, _service_account, _token
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _binding, _service_account, _token_desired
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._accounts import items, read_accounts
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -119,7 +119,7 @@ def test_the_order_is_that_of_the_list() -> None:
 
 def test_all_options_of_the_modules_are_known() -> None:
     grants = [dict.fromkeys(_binding.ITEM_OPTIONS)]
-    tokens = [dict.fromkeys(_token.ITEM_OPTIONS.keys() - {"service_account", "namespace", "return_token"})]
+    tokens = [dict.fromkeys(_token_desired.ITEM_OPTIONS.keys() - {"service_account", "namespace", "return_token"})]
     given = dict.fromkeys(_service_account.ITEM_OPTIONS) | account(grants=grants, tokens=tokens)
     assert len(read_accounts([given])) == 1
 
@@ -244,7 +244,7 @@ def result(*outcomes: Item, actions: tuple[Item, ...] = ()) -> Item:
 
 def token(reason: str = "up_to_date", changed: bool = False, until: str | None = FUTURE) -> Item:
     info = {"token_info": {"expires_at": until}} if until else {}
-    sinks = [{"type": "file", "path": "/run/a", "changed": changed}]
+    sinks = [{"type": "file", "place": "/run/a", "changed": changed}]
     return {"service_account": "app", "namespace": "ci", "reason": reason, "sinks": sinks, **info}
 
 

@@ -298,7 +298,7 @@ def test_a_time_is_remembered_in_one_spelling() -> None:
     assert Record.from_dict(values) == REMEMBERED
 
 
-@pytest.mark.parametrize("name", REMEMBERED.as_dict())
+@pytest.mark.parametrize("name", REMEMBERED.as_dict().keys() - {"handle"})
 def test_a_record_with_a_gap_is_none(name: str) -> None:
     values = REMEMBERED.as_dict()
     del values[name]

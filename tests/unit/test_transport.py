@@ -29,7 +29,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _transport
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils._auth import ConnectionOptions, Endpoint, load
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._auth import ConnectionOptions, Endpoint
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._client import load
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors import (
     AlreadyExistsError,
     AmbiguousError,
