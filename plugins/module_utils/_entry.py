@@ -31,6 +31,9 @@ with suppress(ImportError):
 # the result keys that hold secrets on purpose; the action plugin censors the whole result when one is there
 SECRET_KEYS = frozenset({"token", "auth"})
 
+# options that are a mapping of options; all others that are one hold the user's own keys
+_GROUPS = frozenset({"bound_object_ref", "connection"})
+
 _MASKED = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
@@ -87,20 +90,18 @@ def packed(args: Mapping[str, Any]) -> dict[str, Any]:
 
     As one string Ansible masks it as a whole, instead of every word in it wherever it occurs.
     """
-    given = {name: _without_nulls(value) for name, value in args.items() if value is not None}
-    if isinstance(given.get("kubeconfig"), Mapping):
-        given["kubeconfig"] = json.dumps(args["kubeconfig"])
-    return given
+    return {name: _packed(name, value) for name, value in args.items() if value is not None}
 
 
-def _without_nulls(value: Any) -> Any:
-    """Items of a list of options without what is null in them."""
-    if not isinstance(value, list):
-        return value
-    return [
-        {key: each for key, each in item.items() if each is not None} if isinstance(item, Mapping) else item
-        for item in value
-    ]
+def _packed(name: str, value: Any) -> Any:
+    if name == "kubeconfig" and isinstance(value, Mapping):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        # what a null means within labels, annotations and the like is for the module to say
+        return packed(value) if name in _GROUPS else value
+    if isinstance(value, list):
+        return [packed(item) if isinstance(item, Mapping) else item for item in value]
+    return value
 
 
 def perform(
@@ -208,14 +209,26 @@ def _shown(name: str, rule: Mapping[str, Any], value: Any) -> Any:
 
 
 def _is_kubeconfig_path(params: Mapping[str, Any], value: str) -> bool:
-    return value == params.get("kubeconfig") and not is_content(value)
+    return not is_content(value) and any(value == kubeconfig for kubeconfig in _kubeconfigs(params))
 
 
 def _known_secrets(params: Mapping[str, Any], no_log_values: Iterable[str]) -> Secrets:
     secrets = Secrets(str(value) for value in no_log_values if not _is_kubeconfig_path(params, str(value)))
-    for text in _credentials(params.get("kubeconfig")):
-        secrets.add(text)
+    for kubeconfig in _kubeconfigs(params):
+        for text in _credentials(kubeconfig):
+            secrets.add(text)
     return secrets
+
+
+def _kubeconfigs(params: Any) -> Iterator[Any]:
+    """Those of the task and of the places in other clusters."""
+    if isinstance(params, Mapping):
+        if params.get("kubeconfig") is not None:
+            yield params["kubeconfig"]
+        params = [value for name, value in params.items() if name != "kubeconfig"]
+    for value in params if isinstance(params, list) else ():
+        if isinstance(value, Mapping | list):
+            yield from _kubeconfigs(value)
 
 
 _CREDENTIAL_KEYS = frozenset(

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 from . import _names
 from ._api import Api
+from ._claims import Binding
 from ._durations import instant, rfc3339
 from ._errors import AlreadyExistsError, ApiError, InputError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
@@ -33,6 +34,8 @@ _LEFTOVER = timedelta(seconds=60)
 
 # how often others may take the number we are about to use
 _TRIES = 5
+
+_NUMBER = r"-([1-9][0-9]{0,8})"
 
 # room for the number behind the name, in a label value of 63 characters
 _LONGEST = 52
@@ -59,7 +62,7 @@ class Generation:
     superseded_at: datetime | None = None
 
     @property
-    def binding(self) -> tuple[str, str, str]:
+    def binding(self) -> Binding:
         """As in the claims of a token that is bound to it."""
         return SECRET.name, self.ref.name, self.uid
 
@@ -126,6 +129,13 @@ def _retirement(one: Generation, current: Generation, overlap: int | None, now: 
 def next_number(generations: Sequence[Generation]) -> int:
     """The number that was never used as long as one of the row is left."""
     return max((one.number for one in generations), default=0) + 1
+
+
+def is_of(handle: str, bound_to: Binding | None) -> bool:
+    """Whether a token is, or was, bound to a generation of this handle."""
+    if bound_to is None or bound_to[0] != SECRET.name:
+        return False
+    return re.fullmatch(re.escape(handle) + _NUMBER, bound_to[1]) is not None
 
 
 class Handle:
@@ -220,7 +230,7 @@ class Handle:
     def _generation(self, secret: Object) -> Generation | None:
         """None for a Secret that carries our label and is called something else."""
         metadata = secret["metadata"]
-        match = re.fullmatch(re.escape(self.name) + r"-([1-9][0-9]{0,8})", metadata["name"])
+        match = re.fullmatch(re.escape(self.name) + _NUMBER, metadata["name"])
         if not match:
             return None
         annotations = metadata.get("annotations") or {}

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from ._claims import Claims, read_claims
 from ._durations import rfc3339
 from ._errors import ApiError
-from ._handles import Generation, Handle
+from ._handles import Generation, Handle, is_of
 from ._kinds import SECRET
 from ._plan import Outcome
 from ._reviews import Reviewer
@@ -100,11 +100,11 @@ class Revoker:
 
     def _prove(self, tokens: dict[str, Claims], generations: Sequence[Generation], reviewer: Reviewer) -> None:
         """See for every token whether the server refuses it; wait for those that must die now."""
-        deleted = {generation.uid for generation in generations}
         alive: dict[str, Claims] = {}
         waited: list[float | None] = []
         for token, claims in tokens.items():
-            if claims.bound_to and claims.bound_to[2] in deleted:
+            # also one whose Secret a run before this one deleted
+            if self._handle and is_of(self._handle.name, claims.bound_to):
                 waited.append(reviewer.seconds_until_refused(token, claims.audiences, self._desired.verify))
             elif reviewer.accepts(token, claims.audiences, self._desired.verify) is not False:
                 alive[token] = claims

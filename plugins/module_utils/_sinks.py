@@ -89,9 +89,9 @@ class DesiredSink:
     set_current: bool = False
 
     @property
-    def place(self) -> tuple[str, ...]:
+    def place(self) -> tuple[object, ...]:
         """What no other place of the same token may be."""
-        return (self.path,) if self.path else (self.name, self.namespace or "", repr(self.connection))
+        return (self.path,) if self.path else (self.name, self.namespace, self.connection)
 
     @property
     def findings(self) -> list[Finding]:

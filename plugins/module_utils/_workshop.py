@@ -37,7 +37,7 @@ class Workshop:
         self._options = options
         self._secrets = secrets
         self._workers = workers
-        self._others: dict[str, Api] = {}
+        self._others: dict[ConnectionOptions, Api] = {}
         self._root_cas: dict[str, str | None] = {}
 
     def sinks(self, desired: Sequence[DesiredSink], account: Ref, *, force: bool) -> list[Sink]:
@@ -61,10 +61,9 @@ class Workshop:
         """The cluster that a Secret is in; connections are shared."""
         if desired.connection is None:
             return self._api
-        key = repr((desired.connection, desired.connection.kubeconfig, desired.connection.api_key))
-        if key not in self._others:
-            self._others[key] = connect(desired.connection, self._secrets, pool_size=self._workers)
-        return self._others[key]
+        if desired.connection not in self._others:
+            self._others[desired.connection] = connect(desired.connection, self._secrets, pool_size=self._workers)
+        return self._others[desired.connection]
 
     def _entry(self, desired: DesiredSink, account: Ref) -> Entry:
         """What is not said comes from the caller's own connection."""
