@@ -12,7 +12,7 @@ export STARTED := $(shell date +%s)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all lint types sanity units integration cluster cluster-down bench dist clean
+.PHONY: help venv demo test test-all lint types sanity units integration cluster cluster-down bench proofs dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ cluster: venv ## start a control plane and print its export KUBECONFIG=...
 
 cluster-down: venv ## stop it
 	@$(VENV_PYTHON) tests/cluster/cluster.py down
+
+proofs: venv .cache/peers/.complete ## the promises that are numbers, measured (PROOFS="--quick NAME": some of them)
+	@$(VENV_PYTHON) tests/proofs/prove.py $(PROOFS)
 
 bench: venv .cache/peers/.complete ## the benchmark against the peers
 	@$(VENV_PYTHON) tests/bench/bench.py
