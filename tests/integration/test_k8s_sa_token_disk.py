@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""k8s_sa_token where nothing can be written: full, read-only or foreign; found out before a token is minted."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.controlplane import Cluster
+from conftest import USE_CASES, Task
+
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _client  # noqa: F401 - before the fork
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
+
+NOBODY = 65534
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount and become somebody else")
+
+
+@pytest.fixture
+def account(cluster: Cluster, namespace: str) -> str:
+    cluster.kubectl("create", "serviceaccount", "app", "-n", namespace)
+    return "app"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", str(place)], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount anything")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Take all that is left."""
+    with (disk / "filler").open("ab", buffering=0) as stream:
+        size = 4096
+        while size:
+            try:
+                stream.write(b"x" * size)
+            except OSError:
+                size //= 2
+
+
+PLACES = [
+    pytest.param(lambda directory: {"dest": f"{directory}/token"}, id="token file"),
+    pytest.param(lambda directory: {"kubeconfig_dest": f"{directory}/config"}, id="kubeconfig"),
+]
+Place = Callable[[Path], dict[str, str]]
+
+
+@as_root
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "overwrite"])
+def test_a_full_disk_is_found_out_before_a_token_is_minted(
+    cluster: Cluster,
+    namespace: str,
+    account: str,
+    run_task: Task,
+    small_disk: Path,
+    writes: Callable[[int], list[str]],
+    place: Place,
+    is_new: bool,
+) -> None:
+    options = {"service_account": account, "namespace": namespace, **place(small_disk)}
+    if not is_new:
+        assert run_task("k8s_sa_token", **options)["changed"]
+    before = {path.name: path.read_bytes() for path in small_disk.iterdir()}
+    fill(small_disk)
+    mark = cluster.audit_mark()
+    result = run_task("k8s_sa_token", **options, expiration_seconds=7200)
+    assert result["failed"]
+    assert "No space left on device: free some space" in result["msg"]
+    assert next(iter(place(small_disk).values())) in result["msg"]
+    assert writes(mark) == []
+    (small_disk / "filler").unlink()
+    left = {path.name: path.read_bytes() for path in small_disk.iterdir() if not path.name.endswith(".tokenwright")}
+    assert left == {name: data for name, data in before.items() if not name.endswith(".tokenwright")}
+    assert run_task("k8s_sa_token", **options, expiration_seconds=7200)["changed"]
+
+
+@as_root
+@pytest.mark.parametrize("place", PLACES)
+def test_a_read_only_file_system_is_found_out_before_a_token_is_minted(
+    cluster: Cluster,
+    namespace: str,
+    account: str,
+    run_task: Task,
+    small_disk: Path,
+    writes: Callable[[int], list[str]],
+    place: Place,
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    mark = cluster.audit_mark()
+    result = run_task("k8s_sa_token", service_account=account, namespace=namespace, **place(small_disk))
+    assert result["failed"]
+    assert "Read-only file system: choose a path on a writable file system" in result["msg"]
+    assert writes(mark) == []
+
+
+def as_nobody(cluster: Cluster, home: Path, **options: Any) -> dict[str, Any]:
+    """The result of the task run by a user without any rights on this host."""
+    kubeconfig = home / "admin.kubeconfig"
+    shutil.copy(cluster.kubeconfig, kubeconfig)
+    os.chown(kubeconfig, NOBODY, NOBODY)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            args = {"kubeconfig": str(kubeconfig), **options}
+            result = run_here(USE_CASES["k8s_sa_token"], args, check_mode=False, diff=False)
+            os.write(write, pickle.dumps(result))
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as stream:
+        data = stream.read()
+    os.waitpid(child, 0)
+    result: dict[str, Any] = pickle.loads(data)  # noqa: S301 - our own child wrote it
+    return result
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that everybody may pass: pytest's own are root's."""
+    place = Path("/var/tmp") / f"tokenwright-test-{os.getpid()}"  # noqa: S108 - a directory of our own
+    place.mkdir(mode=0o755)
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+@as_root
+def test_somebody_without_rights_is_told_so_before_a_token_is_minted(
+    cluster: Cluster, namespace: str, account: str, open_place: Path, writes: Callable[[int], list[str]]
+) -> None:
+    mark = cluster.audit_mark()
+    options = {"service_account": account, "namespace": namespace}
+    result = as_nobody(cluster, open_place, **options, dest=str(open_place / "token"))
+    assert result["failed"]
+    assert "Permission denied: run the task as a user who may write there" in result["msg"]
+    assert writes(mark) == []
+    own = open_place / "own"
+    own.mkdir(mode=0o700)
+    os.chown(own, NOBODY, NOBODY)
+    assert as_nobody(cluster, open_place, **options, dest=str(own / "token"))["changed"]
+    assert (own / "token").stat().st_uid == NOBODY
