@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from . import _binding, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
+from ._kinds import SECRET
 from ._shape import called, suggestion
 
 with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
@@ -142,21 +143,22 @@ def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
         now: decides whether an account with C(expires_at) is still wanted.
 
     Returns:
-        C(present) and C(absent): accounts that should be there, and that should not; C(bindings): the grants of both;
-        C(tokens): those of accounts that should be there.
+        C(present) and C(absent): accounts that should be there, and that should not; C(bindings) and C(tokens): the
+        grants and the tokens of both. Every token says its C(state).
     """
-    present = [account for account in accounts if account.is_wanted(now)]
-    absent = [account for account in accounts if not account.is_wanted(now)]
-    chosen: dict[str, tuple[str, Sequence[Account]]] = {
-        "present": (_service_account.LIST, present),
-        "absent": (_service_account.LIST, absent),
-        "bindings": (_binding.LIST, accounts),
-        "tokens": (_token_desired.LIST, present),
-    }
     return {
-        key: [entry.item for account in some for entry in KINDS[kind].entries(account)]
-        for key, (kind, some) in chosen.items()
+        "present": [account.declared.item for account in accounts if account.is_wanted(now)],
+        "absent": [account.declared.item for account in accounts if not account.is_wanted(now)],
+        "bindings": [grant.item for account in accounts for grant in account.grants],
+        "tokens": [item for account in accounts for item in _tokens_of(account, now)],
     }
+
+
+def _tokens_of(account: Account, now: datetime) -> Iterator[Item]:
+    """Nothing of an account that should not be there is kept: its tokens die with it, their places are of no use."""
+    gone = {} if account.is_wanted(now) else {"state": "absent"}
+    for token in account.tokens:
+        yield {"state": "present", **token.item, **gone}
 
 
 def _parsed(text: str) -> object:
@@ -202,7 +204,8 @@ def _is_true(value: object) -> bool:
 
 
 def _token_of(given: Item, place: str, account: Item) -> Entry:
-    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **given})
+    said = {key: value for key, value in given.items() if value is not None}
+    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
 
 
 def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
@@ -223,11 +226,21 @@ def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -
     for key, value in given.items():
         if key not in known:
             raise InputError(f"{place}: {key} is unknown here", _hint(str(key), known, options is _TOKEN_OPTIONS))
-        suboptions = options[key].get("options") if key in options else None
-        if suboptions:
-            for element, where in _elements(value, f"{place}.{key}"):
-                _checked(element, suboptions, where)
+        if key in options:
+            _check_inner(value, options[key], f"{place}.{key}")
     return dict(given)
+
+
+def _check_inner(value: object, rule: Mapping[str, Any], place: str) -> None:
+    """The same for what an option holds: a mapping, or a list of them."""
+    suboptions = rule.get("options")
+    if not suboptions or value is None:
+        return
+    if rule.get("type") == "dict":
+        _checked(value, suboptions, place)
+        return
+    for element, where in _elements(value, place):
+        _checked(element, suboptions, where)
 
 
 def _hint(key: str, known: Iterable[str], in_a_token: bool) -> str:
@@ -284,7 +297,7 @@ class Results:
         for outcome in _outcomes(tokens):
             minted[f"{outcome['namespace']}/{outcome['service_account']}"].append(outcome)
         about = [*_outcomes(removals), *_outcomes(accounts)]
-        actions = [entry for result in (bindings, removals) for entry in (result or {}).get("actions") or ()]
+        actions = [entry for result in (bindings, tokens, removals) for entry in (result or {}).get("actions") or ()]
         return cls(
             accounts={f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in about},
             grants={_title_of_grant(outcome): outcome for outcome in _outcomes(bindings)},
@@ -297,40 +310,74 @@ def _outcomes(result: Outcome | None) -> Sequence[Outcome]:
     return (result or {}).get("outcomes") or ()
 
 
-def summary(accounts: Iterable[Account], results: Results, *, check_mode: bool) -> list[str]:
+def summary(accounts: Sequence[Account], results: Results, *, check_mode: bool) -> list[str]:
     """What is there now, or in check mode would be: accounts, what they may do, where their tokens are and until when.
 
     Args:
-        accounts: the list.
+        accounts: the list; what no result is about is left out.
         results: what came of it.
         check_mode: words the legend.
     """
-    lines = [line for account in accounts for line in (*_of_account(account, results), "")]
-    lines += [_line(_REMOVED, "left", _named(entry)) for entry in results.pruned]
-    if not lines:
+    if not accounts and not results.pruned:
         return ["the list is empty"]
+    lines = [line for account in accounts for line in _of_account(account, results)]
+    lines += [_line(_REMOVED, "left", _named(entry)) for entry in results.pruned]
     would = "would be " if check_mode else ""
     used = [mark for mark in _MEANINGS if any(line.startswith(mark) for line in lines)]
     legend = ", ".join(f"{mark} {would}{_MEANINGS[mark]}" for mark in used)
     return [*lines, legend or f"nothing {'would change' if check_mode else 'changed'}"]
 
 
-def _of_account(account: Account, results: Results) -> Iterator[str]:
+def _of_account(account: Account, results: Results) -> list[str]:
+    """The lines of an account with an empty one behind them; none if nothing is known of it."""
     outcome = results.accounts.get(account.title, {})
-    yield _line(_mark(outcome), "account", account.title + _absent(outcome, "service_account"))
+    facts = [*_of_grants(account, results), *_of_tokens(account, results)]
+    if not outcome and not facts:
+        return []
+    return [_line(_mark(outcome), "account", account.title + _absent(outcome, "service_account")), *facts, ""]
+
+
+def _of_grants(account: Account, results: Results) -> Iterator[str]:
     for grant in account.grants:
-        outcome = results.grants.get(_title_of_grant(grant.item), {})
-        yield _line(_mark(outcome), "grant", _granted(grant.item) + _absent(outcome, "binding"))
-    for outcome in results.tokens.get(account.title, ()):
-        yield from _of_token(outcome)
+        outcome = results.grants.get(_title_of_grant(grant.item))
+        if outcome:
+            yield _line(_mark(outcome), "grant", _granted(grant.item) + _absent(outcome, "binding"))
 
 
-def _of_token(outcome: Outcome) -> Iterator[str]:
+def _of_tokens(account: Account, results: Results) -> Iterator[str]:
+    is_gone = _is_gone(results.accounts.get(account.title, {}), "service_account")
+    for token, outcome in zip(account.tokens, results.tokens.get(account.title, ()), strict=False):
+        if "revoked" in outcome:
+            yield from _of_revoked(token.item.get("handle"), outcome, is_gone=is_gone)
+        else:
+            yield from _of_kept(outcome)
+
+
+def _of_kept(outcome: Outcome) -> Iterator[str]:
     fresh = _CREATED if outcome["reason"] == "missing" else _CHANGED
     for sink in outcome["sinks"]:
         yield _line(fresh if sink["changed"] else _SAME, "token", sink["place"])
     info = outcome.get("token_info") or {}
     yield _line(_SAME, "expires", info.get("expires_at") or "not minted yet")
+
+
+def _of_revoked(handle: str | None, outcome: Outcome, *, is_gone: bool) -> Iterator[str]:
+    """What was taken away, and whether the token still works; with its account it does not."""
+    for sink in outcome["sinks"]:
+        yield _removal("token", sink["place"], was_there=sink["changed"])
+    if handle:
+        deleted = sum(entry["kind"] == SECRET.name for entry in outcome["actions"])
+        in_secrets = sum(sink["changed"] for sink in outcome["sinks"] if sink["type"] == "secret")
+        yield _removal("handle", handle, was_there=deleted > in_secrets)
+    if outcome["revoked"]:
+        after = outcome["revoked_after_seconds"]
+        yield _line(_SAME, "revoked", "yes" if after is None else f"yes, refused after {after} s")
+    elif outcome["valid_until"] and not is_gone and (outcome["revoked"] is False or not handle):
+        yield _line(_SAME, "lives", f"until {outcome['valid_until']}")
+
+
+def _removal(label: str, text: str, *, was_there: bool) -> str:
+    return _line(_REMOVED if was_there else _SAME, label, text if was_there else f"{text} (absent)")
 
 
 def _granted(grant: Item) -> str:
@@ -344,8 +391,12 @@ def _mark(outcome: Outcome) -> str:
     return known.get(frozenset(verbs), _CHANGED)
 
 
+def _is_gone(outcome: Outcome, key: str) -> bool:
+    return key in outcome and outcome[key] is None
+
+
 def _absent(outcome: Outcome, key: str) -> str:
-    return " (absent)" if key in outcome and outcome[key] is None and not outcome["changed"] else ""
+    return " (absent)" if _is_gone(outcome, key) and not outcome["changed"] else ""
 
 
 def _named(entry: Outcome) -> str:

@@ -30,8 +30,8 @@ class Binder(Protocol):
     def minted(self, fresh: Fresh) -> None:
         """A token was minted with that reference."""
 
-    def given_up(self) -> None:
-        """The token that was minted, if one was, went nowhere."""
+    def given_up(self) -> bool:
+        """The token that was minted, if one was, went nowhere; returns whether it could be taken back."""
 
     def retire(self, current: Claims) -> None:
         """The current token is in all its places: see to those before it."""
@@ -60,8 +60,9 @@ class Unbound:
     def minted(self, fresh: Fresh) -> None:
         """Nothing to remember."""
 
-    def given_up(self) -> None:
-        """Nothing to take back."""
+    def given_up(self) -> bool:
+        """It cannot."""
+        return False
 
     def retire(self, current: Claims) -> None:
         """Nothing to retire."""
@@ -126,17 +127,18 @@ class ToHandle:
             self._handle.note_token(self._new, fresh.claims.credential_id, fresh.record.expires_at)
             self._note("patch", self._new.ref)
 
-    def given_up(self) -> None:
+    def given_up(self) -> bool:
         """The generation takes its token with it; if that fails, a later run sees to it."""
         if self._new is None:
-            return
+            return False
         try:
             self._handle.delete(self._new)
         except ProvisionError:
-            return
+            return False
         self._note("delete", self._new.ref, "unused")
         self._generations.remove(self._new)
         self._new = None
+        return True
 
     def retire(self, current: Claims) -> None:
         """As far as their time has come."""

@@ -18,7 +18,6 @@ from typing import Any
 from ._api import Api
 from ._binders import Binder
 from ._choice import Held, Judgement, Stored, judge_all
-from ._claims import Claims
 from ._errors import ApiError, OvertakenError, ProvisionError
 from ._kinds import Object, uid_of
 from ._lifetime import Record, Wanted
@@ -58,10 +57,10 @@ class Choice:
     judgement: Judgement
 
     @property
-    def before(self) -> Claims | None:
+    def before(self) -> Stored | None:
         """The token that was there before, for the diff."""
         stored = (self.kept,) if self.kept else self.judgement.stored
-        return stored[0].claims if stored else None
+        return stored[0] if stored else None
 
 
 class Keeper:
@@ -189,13 +188,15 @@ class Keeper:
 
     def _obtain(self, account: Object, reviewer: Reviewer) -> Fresh:
         """A new token that the server accepts."""
+        fresh: Fresh | None = None
         try:
             fresh = self._mint(account, self._binder.reference)
             self._note_minting()
             self._binder.minted(fresh)
             self._prove(fresh, reviewer)
-        except ProvisionError:
-            self._binder.given_up()
+        except ProvisionError as error:
+            if not self._binder.given_up() and fresh:
+                error.adding(f"the token that was minted for it is not used and lives until {fresh.record.expires_at}")
             raise
         finally:
             self._outcome.warn(self._mint.warnings)
@@ -249,7 +250,8 @@ class Keeper:
 
     def _begin(self, choice: Choice) -> None:
         self._outcome.reason = choice.reason
-        self._outcome.before = fingerprint(choice.before)
+        before = choice.before
+        self._outcome.before = fingerprint(before.token, before.claims) if before else {}
 
     def _note_minting(self) -> None:
         self._outcome.act("create", "TokenRequest", self._desired.account.namespace, self._desired.account.name)
@@ -274,7 +276,7 @@ class Keeper:
         outcome = self._outcome
         outcome.returned["token_info"] = describe(scene.wanted, token)
         outcome.returned["sinks"] = [as_result(sink, changed=sink in self._written) for sink in self._sinks]
-        outcome.after = fingerprint(token.claims) if token else {"token": "to be minted"}
+        outcome.after = fingerprint(token.token, token.claims) if token else {"token": "to be minted"}
         if outcome.changed and outcome.reason == UP_TO_DATE:
             # all that happened is that an older generation's time had come
             outcome.reason = str(outcome.actions[0]["reason"])

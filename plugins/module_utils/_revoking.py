@@ -126,7 +126,7 @@ class Revoker:
         outcome = self._outcome
         outcome.reason = REVOKED if outcome.changed else "up_to_date"
         outcome.returned["sinks"] = [as_result(sink, changed=sink in self._cleared) for sink in self._sinks]
-        outcome.before = fingerprint(next(iter(tokens.values()), None))
+        outcome.before = next((fingerprint(token, claims) for token, claims in tokens.items()), {})
         outcome.msg = self._sentence()
 
     def _sentence(self) -> str:

@@ -13,6 +13,10 @@ from ._durations import rfc3339
 from ._lifetime import Record, Wanted, expires_at, granted_seconds, is_cut, renew_at
 
 
+# enough of a hash to tell one token from another
+_PREFIX = 12
+
+
 class Known(Protocol):
     """A token, stored or fresh."""
 
@@ -69,8 +73,7 @@ def notes(wanted: Wanted, place: str, record: Record, claims: Claims) -> list[st
     return found
 
 
-def fingerprint(claims: Claims | None) -> dict[str, Any]:
-    """What a diff may show of a token; of none, nothing."""
-    if claims is None:
-        return {}
-    return {"token": {"credential_id": claims.credential_id, "expires_at": rfc3339(claims.expires_at)}}
+def fingerprint(token: str, claims: Claims) -> dict[str, Any]:
+    """What a diff may show of a token."""
+    shown = {"credential_id": claims.credential_id, "expires_at": rfc3339(claims.expires_at)}
+    return {"token": {**shown, "sha256": sha256(token)[:_PREFIX]}}
