@@ -12,7 +12,6 @@ from ._claims import Claims, sha256
 from ._durations import rfc3339
 from ._lifetime import Record, Wanted, expires_at, granted_seconds, is_cut, renew_at
 
-
 # enough of a hash to tell one token from another
 _PREFIX = 12
 
