@@ -13,12 +13,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from . import _kubeconfig, _yaml
 from ._kinds import Ref
 from ._lifetime import Record
+
+# named by _client before a Secret is read
+with suppress(ImportError):
+    import yaml
 
 TOKEN, KUBECONFIG, ARGOCD_CLUSTER = FORMATS = ("token", "kubeconfig", "argocd_cluster")
 
@@ -85,11 +90,18 @@ class Content:
         if self.format == TOKEN:
             return text.strip()
         if self.format == KUBECONFIG:
-            config = _kubeconfig.check_shape(_yaml.load(text), "the Secret")
+            config = _kubeconfig.check_shape(_parsed(_yaml.load, text), "the Secret")
             return _kubeconfig.stored(config, self.entry).token
-        config = json.loads(text)
+        config = _parsed(json.loads, text)
         token = config.get("bearerToken") if isinstance(config, dict) else None
         return token if isinstance(token, str) and token else None
+
+
+def _parsed(parse: Callable[[str], object], text: str) -> object:
+    try:
+        return parse(text)
+    except (yaml.YAMLError, RecursionError):
+        raise ValueError("not in this format") from None
 
 
 def decoded(data: object) -> dict[str, str]:
