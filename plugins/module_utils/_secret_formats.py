@@ -92,8 +92,8 @@ class Content:
         if self.format == KUBECONFIG:
             config = _kubeconfig.check_shape(_parsed(_yaml.load, text), "the Secret")
             return _kubeconfig.stored(config, self.entry).token
-        config = _parsed(json.loads, text)
-        token = config.get("bearerToken") if isinstance(config, dict) else None
+        cluster = _parsed(json.loads, text)
+        token = cluster.get("bearerToken") if isinstance(cluster, dict) else None
         return token if isinstance(token, str) and token else None
 
 
