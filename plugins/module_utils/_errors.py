@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._escalation import is_escalation, missing_rules
+
 
 @dataclass(frozen=True)
 class Target:
@@ -233,8 +235,9 @@ def _explained(error: ApiError, answer: dict[str, Any]) -> ApiError:
 
 
 def _explain_forbidden(error: ApiError, target: Target, message: str) -> None:
-    if "attempting to grant RBAC permissions not currently held" in message:
+    if is_escalation(message):
         error.code = "escalation"
+        error.missing_rules = missing_rules(message)
         error.hint = (
             "RBAC lets nobody grant what they do not hold: the caller needs these rules itself, "
             "or the verb bind (for a binding) or escalate (for a role) on the role"

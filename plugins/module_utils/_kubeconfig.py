@@ -135,10 +135,10 @@ def without(config: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
     """
     left = copy.deepcopy(dict(config))
     _take_out(left, "users", "user", entry.user_name)
-    _take_out(left, "contexts", "context", entry.context_name)
+    is_gone = _take_out(left, "contexts", "context", entry.context_name)
     if not any((one.get("context") or {}).get("cluster") == entry.cluster_name for one in left.get("contexts") or ()):
         _take_out(left, "clusters", "cluster", entry.cluster_name)
-    if left.get("current-context") and _find(left, "contexts", left["current-context"]) is None:
+    if is_gone and left.get("current-context") == entry.context_name:
         left["current-context"] = ""
     return left
 
@@ -148,10 +148,13 @@ def is_empty(config: Mapping[str, Any]) -> bool:
     return not any(config.get(plural) for plural, dummy in _LISTS)
 
 
-def _take_out(config: dict[str, Any], plural: str, singular: str, name: str) -> None:
+def _take_out(config: dict[str, Any], plural: str, singular: str, name: str) -> bool:
+    """Whether there was one of ours."""
     found = _find(config, plural, name)
-    if found is not None and _extension(found.get(singular) or {}) is not None:
-        config[plural].remove(found)
+    if found is None or _extension(found.get(singular) or {}) is None:
+        return False
+    config[plural].remove(found)
+    return True
 
 
 @dataclass(frozen=True)

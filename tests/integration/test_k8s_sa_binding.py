@@ -234,6 +234,8 @@ def test_an_escalation_is_explained(cluster: Cluster, namespace: str, run_task: 
     assert result["failed"]
     assert result["error"]["code"] == "escalation"
     assert "bind" in result["error"]["hint"]
+    lacking = {"apiGroups": [""], "resources": ["pods"]}
+    assert [{**rule, "verbs": None} for rule in result["error"]["missing_rules"]] == [{**lacking, "verbs": None}]
 
 
 def test_a_grant_ends(namespace: str, run_task: Task) -> None:

@@ -132,7 +132,10 @@ CASES = {
         f"cannot create roles ci/deployer: the server answered 403 Forbidden ({' '.join(ESCALATION.split())}): RBAC "
         "lets nobody grant what they do not hold: the caller needs these rules itself, or the verb bind (for a "
         "binding) or escalate (for a role) on the role",
-        {"code": "escalation"},
+        {
+            "code": "escalation",
+            "missing_rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+        },
     ),
     "terminating namespace": Case(
         CREATE,
