@@ -12,8 +12,8 @@ from ._api import Api
 from ._bound import BoundObject, reference
 from ._claims import Binding, Claims
 from ._errors import ProvisionError
-from ._handles import Generation, Handle, next_number, retirements
-from ._kinds import SECRET, Object, Ref
+from ._handles import Generation, Handle, retirements
+from ._kinds import SECRET, Object, Ref, uid_of
 from ._minting import Fresh
 from ._plan import Outcome
 
@@ -107,6 +107,8 @@ class ToHandle:
         self._outcome = outcome
         self._generations: list[Generation] = []
         self._new: Generation | None = None
+        self._owner = ""
+        self._coming: Generation | None = None
 
     def look(self, *, check_mode: bool) -> tuple[Binding, ...]:  # noqa: ARG002 - reading is all the same
         """All generations that are not on their way out."""
@@ -114,9 +116,11 @@ class ToHandle:
         return tuple(one.binding for one in self._generations if one.superseded_at is None)
 
     def reference(self, account: Object) -> Object:
-        """The next generation, made at the first attempt."""
+        """The next generation, made at the first attempt; a new one if the account was recreated since."""
+        if self._new and self._owner != uid_of(account):
+            self.given_up()
         if self._new is None:
-            self._new = self._handle.create(self._generations, account)
+            self._new, self._owner = self._handle.create(self._generations, account), uid_of(account)
             self._generations.append(self._new)
             self._note("create", self._new.ref)
         return reference(self._new.binding)
@@ -150,18 +154,19 @@ class ToHandle:
 
     def predict_reference(self) -> None:
         """The same write, only noted."""
-        self._note("create", self._handle.planned(self._generations))
+        self._coming = self._handle.free(self._generations)
+        self._note("create", self._coming.ref)
 
     def predict_minted(self) -> None:
         """The same write, only noted."""
-        self._note("patch", self._handle.planned(self._generations))
+        if self._coming:
+            self._note("patch", self._coming.ref)
 
     def predict_retiring(self, kept: Claims | None) -> None:
         """The same writes, only noted."""
         now = self._api.connection.now()
-        coming = Generation(self._handle.planned(self._generations), next_number(self._generations), "", now)
-        current = (self._current(kept) if kept else None) or coming
-        for retirement in retirements(self._generations, current, self._overlap, now):
+        current = (self._current(kept) if kept else None) or self._coming
+        for retirement in retirements(self._generations, current, self._overlap, now) if current else ():
             self._note(retirement.verb, retirement.generation.ref, retirement.reason)
 
     def _current(self, claims: Claims) -> Generation | None:

@@ -166,9 +166,12 @@ class Handle:
         generations = [generation for secret in living if (generation := self._generation(secret))]
         return sorted(generations, key=lambda one: one.number)
 
-    def planned(self, generations: Sequence[Generation]) -> Ref:
-        """The address of the next generation."""
-        return Ref(SECRET, self._account.namespace, f"{self.name}-{next_number(generations)}")
+    def free(self, generations: Sequence[Generation]) -> Generation:
+        """The generation that C(create) would make, as far as it can be known before."""
+        number = next_number(generations)
+        while self._api.get(self._ref(number), metadata=True):
+            number += 1
+        return Generation(self._ref(number), number, "", self._api.connection.now())
 
     def create(self, generations: Sequence[Generation], account: Object) -> Generation:
         """Make the next generation.
@@ -177,7 +180,7 @@ class Handle:
             ApiError: it cannot be made.
         """
         for remaining in reversed(range(_TRIES)):
-            ref = self.planned(generations)
+            ref = self._ref(next_number(generations))
             try:
                 created = self._generation(self._api.create(ref, self._body(ref, account)))
             except AlreadyExistsError:
@@ -204,6 +207,9 @@ class Handle:
     def delete(self, generation: Generation) -> None:
         """Take the token of this generation back."""
         self._api.delete(generation.ref, uid=generation.uid)
+
+    def _ref(self, number: int) -> Ref:
+        return Ref(SECRET, self._account.namespace, f"{self.name}-{number}")
 
     def _after(self, taken: Ref, generations: list[Generation]) -> list[Generation]:
         """With somebody else's Secret of that name counted as a generation, so that the next number is tried."""

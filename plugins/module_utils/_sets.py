@@ -16,6 +16,7 @@ from ._api import Api
 from ._durations import rfc3339
 from ._errors import ForbiddenError, InputError
 from ._kinds import SECRET, Kind, Object, Ref, ref_of, uid_of
+from ._namespaces import is_terminating
 from ._plan import Outcome, Write, view
 
 SET_LABEL = "tokenwright/set"
@@ -93,12 +94,20 @@ def prune(
     if not params["prune"] or not outcomes or any(outcome.error for outcome in outcomes):
         return []
     places = sorted({namespace for namespace in namespaces if namespace})
+    # in check mode what the list itself takes away is still there
+    deleted = [entry for outcome in outcomes for entry in outcome.actions if entry["verb"] == "delete"]
+    gone = {(entry["kind"], entry["namespace"], entry["name"]) for entry in deleted}
     return [
         _remove(api, ref_of(member, some.kind), member, check_mode=check_mode)
         for some in members
         for member in _found(api, some, str(params["set_name"]), places)
-        if not some.is_kept(member) and not member["metadata"].get("deletionTimestamp")
+        if not some.is_kept(member) and not is_terminating(member) and _identity(some.kind, member) not in gone
     ]
+
+
+def _identity(kind: Kind, member: Object) -> tuple[str, str | None, str]:
+    """As in C(actions)."""
+    return kind.name, member["metadata"].get("namespace"), member["metadata"]["name"]
 
 
 def all_but(kinds: Iterable[Kind], keep: Iterable[Ref]) -> list[Members]:

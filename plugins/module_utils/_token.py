@@ -158,7 +158,7 @@ def _prune(
         (sink.namespace or item.account.namespace, sink.name)
         for item in desired
         for sink in item.sinks
-        if sink.type == "secret" and sink.connection is None and item.present
+        if sink.type == "secret" and item.present
     }
 
     def is_kept(secret: Object) -> bool:
