@@ -146,7 +146,7 @@ def is_content(kubeconfig: object) -> bool:
     return (
         "\n" in kubeconfig
         or ": " in kubeconfig
-        or kubeconfig.lstrip().startswith("{")
+        or kubeconfig.lstrip().startswith(("{", "["))
         or not _can_be_paths(kubeconfig)
         or is_encoded(kubeconfig)
     )

@@ -94,7 +94,7 @@ def packed(args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packed(name: str, value: Any) -> Any:
-    if name == "kubeconfig" and isinstance(value, Mapping):
+    if name == "kubeconfig" and isinstance(value, Mapping | list):
         return json.dumps(value)
     if isinstance(value, Mapping):
         # what a null means within labels, annotations and the like is for the module to say

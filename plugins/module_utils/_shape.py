@@ -116,12 +116,15 @@ def _check_text(value: object, option: str) -> None:
 
 
 def _check_mapping(value: object, rule: Mapping[str, Any], option: str) -> None:
-    mapping = _mapping_from(value) if isinstance(value, str) else value
+    options = rule.get("options")
+    # Of a text for options Ansible would make parts at spaces and equals signs, and quote those of a secret as unknown
+    # options. Where all keys are the user's own (labels) it does no harm.
+    mapping = _mapping_from(value) if isinstance(value, str) and not options else value
     if not isinstance(mapping, Mapping):
         raise InputError(f"{option} is {called(value)}, not a mapping", "write key: value pairs")
     _check_content(mapping, option)
-    if rule.get("options"):
-        check(rule["options"], mapping, option)
+    if options:
+        check(options, mapping, option)
 
 
 def _mapping_from(text: str) -> object:
@@ -151,11 +154,6 @@ def _check_list(value: object, rule: Mapping[str, Any], option: str) -> None:
 
 def _check_single(value: str | int | float, rule: Mapping[str, Any], option: str) -> None:
     """A single value for a list: Ansible takes a text with commas for many, also when it is the JSON of a list."""
-    if rule.get("elements") == "dict":
-        fits = isinstance(value, str) and all(_mapping_from(part) is not None for part in value.split(","))
-    else:
-        fits = not isinstance(value, bool) and not str(value).lstrip().startswith(("[", "{"))
-    if not fits:
+    is_json = str(value).lstrip().startswith(("[", "{"))
+    if rule.get("elements") == "dict" or isinstance(value, bool) or is_json:
         raise InputError(f"{option} is {called(value)}, not a list", _LIST_HINT)
-    if rule.get("elements") == "dict":
-        _check_list(str(value).split(","), rule, option)

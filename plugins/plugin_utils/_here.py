@@ -44,6 +44,8 @@ class SaAction(ActionBase):
         result = self._run_here(args, task_vars) if self._is_here(task_vars) else self._ship(args, task_vars)
         if carries_secret(result):
             result["_ansible_no_log"] = True
+            # ansible-core before 2.19 censors the items of a loop, but not the loop's own result for callbacks
+            self._task.no_log = True
         return result
 
     def _run_here(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,10 +62,9 @@ GOOD: Mapping[str, dict[str, Any]] = {
     "a number for a list": {"audiences": 5},
     "a mapping of anything": {"labels": {"a": None, "b": [1], 2: True}},
     "a mapping as Ansible reads it": {"labels": "a=b c=d"},
-    "a mapping as JSON": {"labels": '{"a": 1}', "one": '{"path": "/x"}'},
+    "a mapping as JSON": {"labels": '{"a": 1}'},
     "a mapping as Python": {"labels": "{'a': 1}"},
     "items": {"places": [{"path": "/x", "mode": [1]}, {"path": None}]},
-    "items as text": {"places": "path=/x,path=/y", "tokens": ['{"audiences": ["a"]}']},
     "anything for raw": {"whatever": [{"a": [True]}]},
     "for Ansible to judge": {"workers": "many"},
     "what Ansible adds": {"_ansible_check_mode": True, "_ansible_socket": None},
@@ -112,10 +111,14 @@ BAD: Mapping[str, tuple[dict[str, Any], str]] = {
         {"tokens": [{}, {"audiences": ["a", ["b"]]}]},
         "tokens[1].audiences[1] is a list, not a text: give a single value",
     ),
-    "within JSON": (
-        {"tokens": ['{"audiences": [["b"]]}']},
-        "tokens[0].audiences[0] is a list, not a text: give a single value",
+    # Ansible would take it apart, and name the parts of a secret as unknown options
+    "an item as JSON": (
+        {"tokens": ['{"audiences": ["b"]}']},
+        "tokens[0] is a text, not a mapping: write key: value pairs",
     ),
+    "an item as text": ({"tokens": ["name=app key=x y"]}, "tokens[0] is a text, not a mapping: write key: value pairs"),
+    "items as text": ({"places": "path=/x,path=/y"}, "places is a text, not a list: begin every entry with a dash"),
+    "options as text": ({"one": '{"path": "/x"}'}, "one is a text, not a mapping: write key: value pairs"),
     "a slip": ({"acount": "a"}, "unsupported option: acount: did you mean account?"),
     "a slip in an item": ({"places": [{"pth": "/x"}]}, "unsupported option: places[0].pth: did you mean path?"),
     "a slip in an item's item": (

@@ -1,0 +1,289 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tasks of the leak check: every way a task can take while it has a secret in its hands.
+
+This is the list to extend: a new option, place, state or error of the module gets a case here. No task says C(no_log);
+a secret comes from a variable, since ansible-core quotes the lines of a playbook. The variables are those of
+C(leak_stage.Stage.variables).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_PREFIX = "tokenwright.kubernetes."
+_CONNECTION = {"host": "{{ server }}", "ca_cert": "{{ ca }}"}
+_INLINE = {"kubeconfig": "{{ inline }}"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task.
+
+    Attributes:
+        name: what it does.
+        options: of the module; the namespace is added.
+        keywords: of the task.
+        module: of this collection, unless it has a full name.
+        says: a part of what the task must fail with; None: it must succeed.
+        quick: whether it is among the few that are played in every way in a quick run.
+        slow: whether it takes seconds and is left out of a quick run.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    module: str = "k8s_sa_token"
+    says: str | None = None
+    quick: bool = False
+    slow: bool = False
+
+    def task(self, number: int) -> dict[str, Any]:
+        """As Ansible reads it."""
+        ours = "." not in self.module
+        options = {"namespace": "{{ ns }}", **self.options} if ours else self.options
+        module = f"{_PREFIX}{self.module}" if ours else self.module
+        return {
+            "name": self.name,
+            module: dict(options),
+            "register": self.result(number),
+            "ignore_errors": True,
+            **self.keywords,
+        }
+
+    def result(self, number: int) -> str:
+        """The variable that holds its result."""
+        return str(self.keywords.get("register", f"r{number}"))
+
+
+def _place(name: str) -> str:
+    return "{{ dir }}/" + name
+
+
+def _file(place: str, **more: Any) -> dict[str, Any]:
+    """Options for a token of the account app, if no other is named, in a file."""
+    return {"name": "app", "dest": _place(place), **more}
+
+
+_RETURNED: dict[str, Any] = {"name": "app", "return_token": True}
+
+STORED = (
+    Case("a file", _file("file"), quick=True),
+    Case("the same file again", _file("file")),
+    Case("a kubeconfig", {"name": "app", "kubeconfig_dest": _place("config")}),
+    Case(
+        "a kubeconfig that names a token file",
+        {
+            "name": "app",
+            "sinks": [{"type": "kubeconfig", "path": _place("named"), "token_file": _place("named.token")}],
+        },
+    ),
+    Case(
+        "a file that others may read, with a warning",
+        {"name": "app", "sinks": [{"type": "file", "path": _place("open"), "mode": "0644"}]},
+    ),
+    Case(
+        "several places",
+        _file("many", kubeconfig_dest=_place("many.config"), sinks=[{"type": "file", "path": _place("more")}]),
+    ),
+    Case("a list", {"tokens": [_file("list-0"), {"name": "other", "dest": _place("list-1")}]}),
+    Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
+    Case("an expired token is renewed", _file("expired"), quick=True),
+    Case("a token that is due is renewed", _file("due", renew_before="50%")),
+    Case("a token of another account is replaced", _file("foreign-token")),
+    Case("foreign content is replaced by force", _file("forced", force=True)),
+    Case("a kubeconfig with other people's secrets is added to", {"name": "app", "kubeconfig_dest": _place("theirs")}),
+    Case("a task with an environment", _file("environment"), {"environment": {"LC_ALL": "C"}}, slow=True),
+    Case("a job in the background", _file("background"), {"async": 60, "poll": 0, "register": "job"}, slow=True),
+    Case(
+        "a look at the job",
+        {"jid": "{{ job.ansible_job_id }}"},
+        {"register": "looked", "until": "looked is finished", "retries": 60, "delay": 1},
+        module="ansible.builtin.async_status",
+        slow=True,
+    ),
+)
+
+RETURNED = (
+    Case("a token is returned", {"name": "maker", "return_token": True}, {"register": "returned"}),
+    Case("returned and stored", _file("returned", return_token=True)),
+    Case("a list is returned", {"tokens": [{"name": "app"}, {"name": "other"}], "return_token": True}, quick=True),
+    Case(
+        "a loop is returned",
+        {"name": "{{ item }}", "return_token": True},
+        {"loop": ["app", "other"], "loop_control": {"label": "account {{ item }}"}},
+    ),
+    Case(
+        "a loop is returned, with its items", {"name": "{{ item }}", "return_token": True}, {"loop": ["app", "other"]}
+    ),
+    Case("returned for somebody else", {**_RETURNED, "audiences": ["https://vault.example.com"]}),
+    Case("returned and called unchanged", _RETURNED, {"changed_when": False}),
+    Case("returned and called a failure", _RETURNED, {"failed_when": True}, says=""),
+    Case(
+        "returned, and tried again",
+        _file("again", return_token=True),
+        {"until": False, "retries": 2, "delay": 0},
+        says="",
+    ),
+    Case(
+        "returned by a list that fails in part",
+        {"tokens": [{"name": "app"}, {"name": "nobody"}], "return_token": True},
+        says="nobody",
+        quick=True,
+    ),
+    Case(
+        "returned by a loop that fails in part",
+        {"name": "{{ item }}", "return_token": True},
+        {"loop": ["app", "nobody"]},
+        says="nobody",
+    ),
+    Case("what is no secret of it is shown", {"var": "returned.token_info"}, module="ansible.builtin.debug"),
+)
+
+LATER = (
+    Case(
+        "a returned token is used", {**_CONNECTION, "api_key": "{{ returned.token }}", "name": "app"}, module="k8s_sa"
+    ),
+    Case(
+        "a returned connection is used",
+        {"name": "app"}
+        | {name: "{{ returned.auth." + name + " | default(ca) }}" for name in ("host", "api_key", "ca_cert")},
+        module="k8s_sa",
+    ),
+    Case(
+        "a stored kubeconfig is used",
+        {"name": "app", "kubeconfig": _place("config")},
+        module="k8s_sa",
+        says="forbidden",
+    ),
+    Case(
+        "a returned token is used beside a mistake",
+        {**_CONNECTION, "api_key": "{{ returned.token }}", "name": "app", "labels": {"a": {"b": "c"}}},
+        module="k8s_sa",
+        says="labels",
+    ),
+    Case(
+        "a returned token is used beside an unknown option",
+        {**_CONNECTION, "api_key": "{{ returned.token }}", "name": "app", "lables": {"a": "b"}},
+        module="k8s_sa",
+        says="lables",
+    ),
+)
+
+# With which credential, and how given
+CALLERS = (
+    Case("api_key", _file("api-key", **_CONNECTION, api_key="{{ key }}")),
+    Case("api_key, returned", {**_RETURNED, **_CONNECTION, "api_key": "{{ key }}"}),
+    Case("inline kubeconfig", _file("inline", **_INLINE)),
+    Case("inline kubeconfig, returned", {**_RETURNED, **_INLINE}),
+    Case("inline kubeconfig with a client key", _file("inline-key", kubeconfig="{{ inline_key }}"), quick=True),
+    Case("inline kubeconfig as YAML", _file("inline-yaml", kubeconfig="{{ inline | to_nice_yaml }}")),
+    Case("inline kubeconfig as JSON", _file("inline-json", kubeconfig="{{ inline | to_json }}")),
+)
+
+REFUSED = (
+    Case("a directory that does not exist", _file("no/such/token"), says="no/such"),
+    Case("a directory that cannot be written", {"name": "app", "dest": "/proc/token"}, says="/proc"),
+    Case("a directory that everybody writes", {"name": "app", "dest": _place("public/token")}, says="public"),
+    Case("a missing account", _file("missing", name="nobody"), says="nobody"),
+    Case("a missing account, returned", {"name": "nobody", "return_token": True}, says="nobody"),
+    Case("a caller without rights", _file("f", **_CONNECTION, api_key="{{ stranger_key }}"), says="forbidden"),
+    Case("a caller for another audience", _file("a", **_CONNECTION, api_key="{{ vault_key }}"), says="401"),
+    Case("a caller who is nobody", _file("n", **_CONNECTION, api_key="{{ unknown_key }}"), says="401"),
+    Case(
+        "a key that no header can hold",
+        _file("h", **_CONNECTION, api_key="{{ key }}\nX-A: {{ password }}"),
+        says="header",
+    ),
+    Case("foreign content", _file("foreign"), says="something else than a token", quick=True),
+    Case("a destination that is not YAML", {"name": "app", "kubeconfig_dest": _place("not-yaml")}, says="not-yaml"),
+    Case("a destination that is no kubeconfig", {"name": "app", "kubeconfig_dest": _place("odd")}, says="odd"),
+    Case("asynchronously returned", _RETURNED, {"async": 60, "poll": 1}, says="async"),
+    Case(
+        "asynchronously returned, with a key",
+        {**_RETURNED, **_CONNECTION, "api_key": "{{ key }}"},
+        {"async": 60, "poll": 1},
+        says="async",
+    ),
+)
+
+# Mistakes beside secrets
+MISTAKES = (
+    Case("not a number", _file("m", **_CONNECTION, api_key="{{ key }}", workers="many"), says="workers", quick=True),
+    Case("not a lifetime", _file("m", **_INLINE, expiration_seconds="soon"), says="expiration_seconds"),
+    Case("out of range", _file("m", **_INLINE, request_timeout=-1), says="request_timeout"),
+    Case("not one of the choices", _file("m", **_INLINE, risk_policy="never"), says="risk_policy"),
+    Case("not a list", _file("m", **_INLINE, sinks="{{ password }}"), says=""),
+    Case("items that are text", {**_INLINE, "tokens": ["name=app api_key={{ password }}"]}, says="tokens"),
+    Case(
+        "a secret in a wrong place",
+        _file("m", kubeconfig="{{ inline_key }}", api_kee="{{ password }}"),
+        says="api_kee",
+        quick=True,
+    ),
+    Case("a secret in an item", {"tokens": [_file("m", api_key="{{ password }}")]}, says="api_key"),
+    Case(
+        "a secret in an item of places",
+        {"name": "app", "sinks": [{"type": "file", "path": _place("m"), "token": "{{ key }}"}]},
+        says="token",
+    ),
+    Case("two ways at once", {**_INLINE, **_file("m"), "tokens": [_file("n")]}, says="tokens"),
+    Case("no place", {"name": "app", **_INLINE}, says="nothing would keep"),
+    Case(
+        "a kubeconfig of another shape",
+        _file("m", kubeconfig={"users": {"token": "{{ password }}"}}),
+        says="kubeconfig",
+    ),
+    Case("a kubeconfig that is a list", _file("m", kubeconfig=["{{ inline }}"]), says="kubeconfig"),
+    Case("a kubeconfig in base64", _file("m", kubeconfig="{{ inline | to_json | b64encode }}"), says="base64"),
+    Case("a kubeconfig that is not YAML", _file("m", kubeconfig="users: [token: '{{ password }}"), says="not YAML"),
+    Case("a kubeconfig without its context", _file("m", **_INLINE, context="elsewhere"), says="elsewhere"),
+    Case("a kubeconfig with a broken key", _file("m", kubeconfig="{{ inline_broken }}"), says="key"),
+    Case("a kubeconfig with an unknown password", _file("m", kubeconfig="{{ inline_password }}"), says="403"),
+    Case("a kubeconfig whose program fails", _file("m", kubeconfig="{{ inline_program }}"), says="exec"),
+    Case(
+        "a proxy with a password",
+        _file(
+            "m",
+            **_CONNECTION,
+            api_key="{{ key }}",
+            proxy="http://me:{{ password | urlencode | replace('/', '%2F') }}@127.0.0.1:9",
+            retry_timeout=0,
+        ),
+        says="reach",
+    ),
+    Case(
+        "a password in the address",
+        _file("m", host="https://me:{{ password | urlencode | replace('/', '%2F') }}@127.0.0.1:9", api_key="{{ key }}"),
+        says="password",
+    ),
+)
+
+# With the credential in the environment
+ENVIRONMENT = (
+    Case("a file", _file("file")),
+    Case("a token is returned", _RETURNED),
+    Case("a missing account", _file("missing", name="nobody"), says="nobody"),
+    Case("a mistake", _file("m", workers="many"), says="workers"),
+    Case("an unknown option", _file("m", wokers=8), says="wokers"),
+    Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
+)
+
+CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES)
+
+
+def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """As Ansible reads them."""
+    return [case.task(number) for number, case in enumerate(cases)]
+
+
+def keep_results(cases: Sequence[Case]) -> dict[str, Any]:
+    """A last task that writes all results to a private file: some tokens are nowhere else."""
+    names = [case.result(number) for number, case in enumerate(cases)]
+    content = "{{ {" + ", ".join(f"'{name}': {name} | default({{}})" for name in names) + "} | to_json }}"
+    copy = {"dest": "{{ results }}", "mode": "0600", "content": content}
+    return {"name": "the results", "ansible.builtin.copy": copy, "no_log": True, "diff": False, "check_mode": False}
