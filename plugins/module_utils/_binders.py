@@ -139,7 +139,8 @@ class ToHandle:
             self._handle.delete(self._new)
         except ProvisionError:
             return False
-        self._note("delete", self._new.ref, "unused")
+        # on balance nothing was written
+        self._outcome.take_back(SECRET.name, self._new.ref.namespace, self._new.ref.name)
         self._generations.remove(self._new)
         self._new = None
         return True

@@ -14,6 +14,7 @@ import logging
 import os
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,6 +37,10 @@ except ImportError as import_error:
     MISSING_LIBRARY = import_error.name or "kubernetes"
 
 
+# the client's temporary files are the whole process's: one thread would remove those of another
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def load(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
     """Resolve options, environment and files to an endpoint; every credential met is remembered in C(secrets).
 
@@ -48,12 +53,13 @@ def load(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
             code="missing_library",
             hint="install kubernetes and PyYAML there, or choose another Python (ansible_python_interpreter)",
         )
-    try:
-        endpoint = _resolve(options, secrets)
-    finally:
-        # the client keeps keys from kubeconfig data in temporary files until exit, but Ansible's workers skip exit
-        # handlers
-        kube_config._cleanup_temp_files()
+    with _ONE_AT_A_TIME:
+        try:
+            endpoint = _resolve(options, secrets)
+        finally:
+            # the client keeps keys from kubeconfig data in temporary files until exit, but Ansible's workers skip exit
+            # handlers
+            kube_config._cleanup_temp_files()
     # a CA file that is gone by now was one of those
     return replace(endpoint, ca_file=endpoint.ca_file if os.path.exists(endpoint.ca_file or "") else None)
 

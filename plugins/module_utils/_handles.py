@@ -20,7 +20,7 @@ from . import _names
 from ._api import Api
 from ._claims import Binding
 from ._durations import instant, rfc3339
-from ._errors import AlreadyExistsError, ApiError, InputError
+from ._errors import AlreadyExistsError, AmbiguousError, ApiError, InputError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 
 HANDLE_LABEL = "tokenwright/handle"
@@ -188,10 +188,23 @@ class Handle:
                     raise
                 generations = self._after(ref, self.read())
                 continue
+            except AmbiguousError:
+                created = self._ours(ref, account)
+                if created is None:
+                    raise
             if created is None:
                 break
             return created
         raise ApiError(f"{ref} came back as something else", code="bad_answer", hint="see the cluster's webhooks")
+
+    def _ours(self, ref: Ref, account: Object) -> Generation | None:
+        """What became of a creation whose answer was lost: our Secret without a token, or nothing."""
+        found = self._api.get(ref, metadata=True)
+        metadata = found["metadata"] if found else {}
+        owners = [owner.get("uid") for owner in metadata.get("ownerReferences") or ()]
+        is_ours = (metadata.get("labels") or {}).get(HANDLE_LABEL) == self.name and owners == [uid_of(account)]
+        generation = self._generation(found) if found and is_ours else None
+        return generation if generation and generation.expires_at is None else None
 
     def note_token(self, generation: Generation, credential_id: str | None, expires_at: str) -> None:
         """Remember, for whoever looks at the Secret, which token is bound to it and until when."""

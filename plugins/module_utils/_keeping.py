@@ -18,7 +18,7 @@ from typing import Any
 from ._api import Api
 from ._binders import Binder
 from ._choice import Held, Judgement, Stored, judge_all
-from ._errors import ApiError, OvertakenError, ProvisionError
+from ._errors import AmbiguousError, ApiError, OvertakenError, ProvisionError
 from ._kinds import Object, uid_of
 from ._lifetime import Record, Wanted
 from ._minting import Fresh, Mint
@@ -117,6 +117,7 @@ class Keeper:
             self._outcome.warn(sink.rehearse())
         self._begin(choice)
         if not kept:
+            reviewer.check_right(self._desired.verify)
             self._binder.predict_reference()
             self._note_minting()
             self._binder.predict_minted()
@@ -177,6 +178,7 @@ class Keeper:
         with ExitStack() as stack:
             try:
                 # everything that can fail without a token fails here, before one is minted
+                reviewer.check_right(self._desired.verify)
                 stores = [(sink, stack.enter_context(sink.prepared())) for sink in self._sinks]
                 fresh = self._obtain(account, reviewer)
             except ProvisionError as error:
@@ -243,8 +245,14 @@ class Keeper:
                     self._binder.given_up()
                 raise
             except ProvisionError as error:
-                raise error.adding(f"the new token is lost and lives until {record.expires_at}") from None
+                self._mourn(error, record)
+                raise
             self._note_stored(sink)
+
+    def _mourn(self, error: ProvisionError, record: Record) -> None:
+        """Say that the new token got nowhere, if that is so."""
+        if not self._written and not isinstance(error, AmbiguousError):
+            error.adding(f"the new token is lost and lives until {record.expires_at}")
 
     # what is said
 

@@ -69,9 +69,9 @@ class Mint:
             account: the live account.
             bound_to: the C(boundObjectRef) to send for an account, None for none; asked at every attempt.
         """
-        ref = self._order.account
+        ref, bound = self._order.account, bound_to(account)
         try:
-            return self._accept(self._request(account, bound_to(account)))
+            return self._accept(self._request(account, bound))
         except ConflictError:
             current = self._api.get(ref)
             if current is None:
@@ -82,7 +82,7 @@ class Mint:
             self.warnings.append(
                 f"the answer to a TokenRequest for {ref.place} was lost: a token nobody knows may live until it expires"
             )
-            return self._again(account, bound_to(account))
+            return self._again(account, bound)
 
     def _again(self, account: Object, bound_to: Object | None) -> Fresh:
         try:

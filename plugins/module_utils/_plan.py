@@ -152,6 +152,12 @@ class Outcome:
         self.actions.append(action(verb, kind, namespace, name, reason or self.reason))
         self.changed = True
 
+    def take_back(self, kind: str, namespace: str, name: str) -> None:
+        """Forget the writes to an object that has been undone."""
+        about = (kind, namespace or None, name)
+        self.actions = [one for one in self.actions if (one["kind"], one["namespace"], one["name"]) != about]
+        self.changed = bool(self.actions)
+
     def warn(self, sentences: Iterable[str]) -> None:
         """Say something more, each sentence once."""
         self.warnings += [said for said in dict.fromkeys(sentences) if said not in self.warnings]

@@ -55,6 +55,15 @@ class Reviewer:
             raise self._forbidden
         return None
 
+    def check_right(self, mode: str) -> None:
+        """Find out before anything is minted whether its review would be allowed, if it must be.
+
+        Raises:
+            ForbiddenError: it would not.
+        """
+        if mode == ALWAYS:
+            self.accepts("no-token", (), mode)
+
     def accepts_new(self, token: str, audiences: Sequence[str], mode: str) -> bool | None:
         """The same for a token that was minted just now, with patience for servers that do not know it yet."""
         deadline = time.monotonic() + ACCEPTED_WITHIN

@@ -29,11 +29,23 @@ REVOKED = "revoked"
 class Revoker:
     """Takes one token of a task back; fills the outcome."""
 
-    def __init__(self, desired: DesiredToken, sinks: Sequence[Sink], outcome: Outcome, handle: Handle | None) -> None:
+    def __init__(
+        self, desired: DesiredToken, sinks: Sequence[Sink], outcome: Outcome, *, handle: Handle | None, uid: str | None
+    ) -> None:
+        """Say what is to be taken back.
+
+        Args:
+            desired: the token.
+            sinks: its places.
+            outcome: to be filled.
+            handle: its handle, if it has one.
+            uid: of the live account; empty: there is none; None: the caller may not know.
+        """
         self._desired = desired
         self._sinks = sinks
         self._outcome = outcome
         self._handle = handle
+        self._uid = uid
         self._cleared: list[Sink] = []
         self._would = "is"
 
@@ -103,8 +115,7 @@ class Revoker:
         alive: dict[str, Claims] = {}
         waited: list[float | None] = []
         for token, claims in tokens.items():
-            # also one whose Secret a run before this one deleted
-            if self._handle and is_of(self._handle.name, claims.bound_to):
+            if self._is_doomed(claims):
                 waited.append(reviewer.seconds_until_refused(token, claims.audiences, self._desired.verify))
             elif reviewer.accepts(token, claims.audiences, self._desired.verify) is not False:
                 alive[token] = claims
@@ -114,6 +125,11 @@ class Revoker:
             "revoked_after_seconds": max(known) if known and len(known) == len(waited) else None,
             "valid_until": _latest(alive),
         }
+
+    def _is_doomed(self, claims: Claims) -> bool:
+        """Whether what the token needs is gone, deleted by us, by a run before this one or by others."""
+        is_of_handle = self._handle is not None and is_of(self._handle.name, claims.bound_to)
+        return is_of_handle or (self._uid is not None and claims.uid != self._uid)
 
     def _note_deleted(self, generation: Generation) -> None:
         self._outcome.act("delete", SECRET.name, generation.ref.namespace, generation.ref.name, REVOKED)

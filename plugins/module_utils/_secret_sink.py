@@ -105,9 +105,10 @@ class SecretSink:
         if self._is_ours(secret):
             self._api.delete(self._ref, uid=uid_of(secret))
             return
-        present = secret.get("data") or {}
-        gone = {key: None for key in KEYS[self._content.format] if key in present}
-        patch = {"metadata": {**_version(secret), "annotations": {_RECORD: None}}, "data": gone}
+        data, labels = secret.get("data") or {}, secret["metadata"].get("labels") or {}
+        ours = {key: None for key, value in self._labels.items() if labels.get(key) == value}
+        metadata = {**_version(secret), "annotations": {_RECORD: None}, "labels": ours}
+        patch = {"metadata": metadata, "data": {key: None for key in KEYS[self._content.format] if key in data}}
         self._guarded(lambda: self._api.patch(self._ref, patch))
 
     def _is_ours(self, secret: Object) -> bool:

@@ -24,7 +24,7 @@ from ._errors import ApiError, ForbiddenError, Target
 from ._findings import RiskPolicy, transport_findings
 from ._handles import HANDLE_LABEL, Handle
 from ._keeping import Keeper
-from ._kinds import SECRET, Object
+from ._kinds import SECRET, Object, uid_of
 from ._minting import Mint, Order
 from ._namespaces import is_terminating, namespace_ref
 from ._plan import Outcome
@@ -67,13 +67,14 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     workshop = Workshop(api, options, secrets, params["workers"])
     placed = [(item, workshop.sinks(item.sinks, item.account, force=item.force)) for item in items.desired]
     _refuse_shared_entries(placed)
-    live = read(api, [item.account for item in items.desired if item.present], params["workers"])
+    live = read(api, [item.account for item in items.desired], params["workers"])
     reviewer = Reviewer(api)
 
     def work(token: Placed, outcome: Outcome) -> None:
         item, sinks = token
         if not item.present:
-            revoker = Revoker(item, sinks, outcome, _handle(api, item))
+            uid = uid_of(live[item.account]) if item.account in live else None
+            revoker = Revoker(item, sinks, outcome, handle=_handle(api, item), uid=uid)
             revoker.predict() if check_mode else revoker.revoke(reviewer)
             return
         account = _account(api, item, live, check_mode=check_mode)
