@@ -20,7 +20,7 @@ from ._binders import Binder
 from ._choice import Held, Judgement, Stored, judge_all
 from ._errors import AmbiguousError, ApiError, OvertakenError, ProvisionError
 from ._kinds import Object, uid_of
-from ._lifetime import Record, Wanted
+from ._lifetime import Wanted
 from ._minting import Fresh, Mint
 from ._plan import UP_TO_DATE, Outcome
 from ._reviews import Reviewer
@@ -169,7 +169,7 @@ class Keeper:
             stores = [(sink, stack.enter_context(sink.prepared())) for sink in unfit]
             for sink in unfit:
                 sink.try_out(kept.token, self._desired.verify)
-            self._store(stores, kept.token, kept.record)
+            self._store(stores, kept)
         self._outcome.returned["verified"] = choice.verified
         self._binder.retire(kept.claims)
 
@@ -184,7 +184,7 @@ class Keeper:
             except ProvisionError as error:
                 self._leave(scene, choice, error)
                 return None
-            self._store(stores, fresh.token, fresh.record)
+            self._store(stores, fresh)
         self._binder.retire(fresh.claims)
         return fresh
 
@@ -235,24 +235,27 @@ class Keeper:
         )
         self._finish(scene, old)
 
-    def _store(self, stores: Sequence[tuple[Sink, Store]], token: str, record: Record) -> None:
+    def _store(self, stores: Sequence[tuple[Sink, Store]], token: Stored | Fresh) -> None:
         """Places in the cluster first: there another run may have been faster, which is nobody's loss yet."""
         for sink, store in sorted(stores, key=lambda pair: _order(pair[0])):
             try:
-                store(token, record)
-            except OvertakenError:
-                if not self._written:
-                    self._binder.given_up()
-                raise
+                store(token.token, token.record)
             except ProvisionError as error:
-                self._mourn(error, record)
+                if isinstance(token, Fresh) and not self._written:
+                    self._mourn(error, token)
                 raise
             self._note_stored(sink)
 
-    def _mourn(self, error: ProvisionError, record: Record) -> None:
-        """Say that the new token got nowhere, if that is so."""
-        if not self._written and not isinstance(error, AmbiguousError):
-            error.adding(f"the new token is lost and lives until {record.expires_at}")
+    def _mourn(self, error: ProvisionError, fresh: Fresh) -> None:
+        """The new token got nowhere, as far as is known: take it back, or say so."""
+        if isinstance(error, OvertakenError):
+            if not self._binder.given_up():
+                place, until = self._desired.account.place, fresh.record.expires_at
+                self._outcome.warn(
+                    [f"another run stored a token of {place} first; ours is not used and lives until {until}"]
+                )
+        elif not isinstance(error, AmbiguousError):
+            error.adding(f"the new token is lost and lives until {fresh.record.expires_at}")
 
     # what is said
 
