@@ -102,10 +102,10 @@ class Revoker:
         return found
 
     def _check_account(self, sink: Sink, claims: Claims) -> None:
-        account = self._desired.account
-        if (claims.namespace, claims.service_account) != (account.namespace, account.name) and not self._desired.force:
+        if not self._is_of_account(claims) and not self._desired.force:
             raise ApiError(
-                f"{sink.place} holds a token of {claims.namespace}/{claims.service_account}, not of {account.place}",
+                f"{sink.place} holds a token of {claims.namespace}/{claims.service_account}, "
+                f"not of {self._desired.account.place}",
                 code="other_account",
                 hint="correct the place or the account, or set force",
             )
@@ -126,10 +126,14 @@ class Revoker:
             "valid_until": _latest(alive),
         }
 
+    def _is_of_account(self, claims: Claims) -> bool:
+        account = self._desired.account
+        return (claims.namespace, claims.service_account) == (account.namespace, account.name)
+
     def _is_doomed(self, claims: Claims) -> bool:
         """Whether what the token needs is gone, deleted by us, by a run before this one or by others."""
         is_of_handle = self._handle is not None and is_of(self._handle.name, claims.bound_to)
-        return is_of_handle or (self._uid is not None and claims.uid != self._uid)
+        return is_of_handle or (self._is_of_account(claims) and self._uid is not None and claims.uid != self._uid)
 
     def _note_deleted(self, generation: Generation) -> None:
         self._outcome.act("delete", SECRET.name, generation.ref.namespace, generation.ref.name, REVOKED)
