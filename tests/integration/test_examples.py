@@ -127,9 +127,15 @@ def test_deviations_are_found() -> None:
         "msg": {"returned": "always"},
         "one": {"returned": "success, unless O(many) is given"},
         "all": {"returned": "when O(many) is given", "contains": {"name": {"returned": "always"}}},
+        "gone": {"returned": "success with O(state=absent), unless O(many) or O(none) is given"},
     }
     assert not list(deviations(described, {"msg": "", "one": 1, "changed": True}, {}))
     assert not list(deviations(described, {"msg": "", "all": [{"name": "a"}]}, {"many": ["a"]}))
+    assert not list(deviations(described, {"msg": "", "one": 1, "gone": 1}, {"state": "absent"}))
+    assert list(deviations(described, {"msg": "", "one": 1}, {"state": "absent"})) == ["gone is missing"]
+    assert list(deviations(described, {"msg": "", "one": 1, "gone": 1}, {"state": "present"})) == [
+        "gone is there, but not: success with O(state=absent), unless O(many) or O(none) is given"
+    ]
     assert list(deviations(described, {"one": 1}, {})) == ["msg is missing"]
     assert list(deviations(described, {"msg": "", "all": [{}]}, {"many": ["a"]})) == ["all.name is missing"]
     assert list(deviations(described, {"msg": "", "one": 1, "all": [{"name": "a", "b": 1}]}, {"many": [1]})) == [
@@ -162,11 +168,12 @@ def values(value: object) -> list[Mapping[str, Any]]:
 
 def is_due(returned: str, options: Options) -> bool | None:
     """Whether a key has to be in a successful result with these options; None if its condition says more than that."""
-    wants = re.findall(r"(?:when|with) O\((\w+)\)", returned)
-    excludes = re.findall(r"unless O\((\w+)\)", returned)
+    wants = re.findall(r"(?:when|with) O\(([\w=]+)\)", returned)
+    excludes = re.findall(r"(?:unless|or) O\(([\w=]+)\)", returned)
 
-    def is_given(name: str) -> bool:
-        return options.get(name) not in (None, False)
+    def is_given(option: str) -> bool:
+        name, dummy, value = option.partition("=")
+        return options.get(name) == value if value else options.get(name) not in (None, False)
 
     if returned == "failure" or any(is_given(name) for name in excludes):
         return False

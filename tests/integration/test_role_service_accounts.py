@@ -21,7 +21,7 @@ from conftest import ROOT, Play
 
 ROLE = "tokenwright.kubernetes.service_accounts"
 PROVISION = "tokenwright.kubernetes.provision"
-TASKS = ("declared", "granted", "removed", "minted")
+TASKS = ("declared", "granted", "removed", "tokens")
 
 Item = dict[str, Any]
 Playbook = Callable[..., Play]
@@ -127,7 +127,7 @@ def test_check_mode_predicts_what_the_first_run_does_and_the_second_run_does_not
 
     mark = cluster.audit_mark()
     first = provision(accounts)
-    assert predicted.changed == first.changed == {"declared": True, "granted": True, "removed": False, "minted": True}
+    assert predicted.changed == first.changed == {"declared": True, "granted": True, "removed": False, "tokens": True}
     assert predicted.actions == first.actions
     assert predicted.play.changed == first.play.changed == 3
     assert [one["status"] for one in first.results["declared"]["outcomes"]] == ["changed", "ok", "changed"]
@@ -152,7 +152,7 @@ def test_what_it_wrote_works(
     assert cluster.kubectl(kubeconfig, "get", "pods").stdout == ""
     assert "(Forbidden)" in cluster.kubectl(kubeconfig, "get", "secrets", check=False).stderr
     cluster.kubectl(kubeconfig, "get", "secrets", "-n", namespace)
-    until = [one["token_info"]["expires_at"] for one in run.results["minted"]["outcomes"]]
+    until = [one["token_info"]["expires_at"] for one in run.results["tokens"]["outcomes"]]
     assert shown(run) == [
         f"+ account  {other_namespace}/deployer",
         f"+ grant    deployer in {other_namespace}",
@@ -188,33 +188,46 @@ def test_the_number_of_tasks_does_not_depend_on_the_list(namespace: str, provisi
     assert tasks(1) == tasks(12)
 
 
-def test_absent_takes_the_grants_back_before_the_account_goes(
-    cluster: Cluster, namespace: str, other_namespace: str, accounts: list[Item], provision: Provision, writes: Writes
+def test_absent_takes_grants_and_tokens_back_before_the_account_goes(
+    cluster: Cluster,
+    namespace: str,
+    other_namespace: str,
+    accounts: list[Item],
+    provision: Provision,
+    writes: Writes,
+    tmp_path: Path,
 ) -> None:
+    handle = accounts[0]["tokens"][0]["handle"] = "deployer"
     provision(accounts)
     accounts[0]["state"] = "absent"
     predicted = provision(accounts, check=True)
     mark = cluster.audit_mark()
     removal = provision(accounts)
-    assert (
-        predicted.changed == removal.changed == {"declared": False, "granted": True, "removed": True, "minted": False}
-    )
+    assert predicted.changed == removal.changed == {"declared": False, "granted": True, "removed": True, "tokens": True}
     assert predicted.actions == removal.actions
     deleted = writes(mark)
     assert deleted[-1] == f"delete serviceaccounts {other_namespace}/deployer"
-    assert len(deleted) == 4
-    assert shown(removal)[:4] == [
+    assert deleted[-2] == f"delete secrets {other_namespace}/{handle}-1"
+    assert len(deleted) == 5
+    place = tmp_path / "kubeconfig"
+    assert not place.exists()
+    lines = [
         f"- account  {other_namespace}/deployer",
         f"- grant    deployer in {other_namespace}",
         f"- grant    edit in {namespace}",
-        "",
+        f"- token    {place}",
+        f"- handle   {handle}",
     ]
+    assert shown(predicted)[:6] == [*lines, ""]
+    assert shown(removal)[:5] == lines
+    assert shown(removal)[5].startswith("  revoked  yes, refused after ")
     again = provision(accounts)
     assert again.play.changed == 0
     assert shown(again)[0] == f"  account  {other_namespace}/deployer (absent)"
+    assert shown(again)[3:6] == [f"  token    {place} (absent)", f"  handle   {handle} (absent)", ""]
 
 
-def test_an_account_that_has_expired_goes_with_its_grants_and_gets_no_token(
+def test_an_account_that_has_expired_goes_with_its_grants_and_its_token(
     cluster: Cluster, namespace: str, provision: Provision, tmp_path: Path
 ) -> None:
     account = {"name": "guest", "namespace": namespace, "grants": [{"cluster_role": "view"}]}
@@ -223,7 +236,9 @@ def test_an_account_that_has_expired_goes_with_its_grants_and_gets_no_token(
     assert names(cluster, namespace) == {"serviceaccount/guest", "rolebinding/guest"}
     expired = provision([{**account, "tokens": tokens, "expires_at": "2020-01-01T00:00:00Z"}])
     assert names(cluster, namespace) == set()
-    assert expired.changed == {"declared": False, "granted": True, "removed": True, "minted": False}
+    assert expired.changed == {"declared": False, "granted": True, "removed": True, "tokens": True}
+    assert not (tmp_path / "token").exists()
+    assert not [line for line in shown(expired) if "lives" in line], "it died with its account"
 
 
 def test_pruning_removes_what_left_the_list_and_nothing_else(
@@ -235,7 +250,7 @@ def test_pruning_removes_what_left_the_list_and_nothing_else(
     cluster.kubectl("create", "serviceaccount", "foreign", "-n", namespace)
     first = provision(listed, check=True, **settings)
     assert first.changed == provision(listed, **settings).changed
-    assert first.changed == {"declared": True, "granted": True, "removed": False, "minted": False}
+    assert first.changed == {"declared": True, "granted": True, "removed": False, "tokens": False}
 
     predicted = provision(listed[:1], check=True, **settings)
     mark = cluster.audit_mark()
@@ -254,6 +269,29 @@ def test_pruning_removes_what_left_the_list_and_nothing_else(
         f"- left     ServiceAccount {namespace}/goes",
     ]
     assert provision(listed[:1], **settings).play.changed == 0
+
+
+def test_pruning_takes_the_handles_of_tokens_that_left_the_list(
+    cluster: Cluster, namespace: str, provision: Provision, tmp_path: Path
+) -> None:
+    settings = {"service_accounts_set": namespace, "service_accounts_prune": True}
+    tokens = [{"handle": name, "dest": str(tmp_path / name)} for name in ("stays", "goes")]
+    provision([{"name": "app", "namespace": namespace, "tokens": tokens}], **settings)
+    pruned = provision([{"name": "app", "namespace": namespace, "tokens": tokens[:1]}], **settings)
+    secrets = cluster.kubectl("get", "secrets", "-n", namespace, "-o", "name").stdout.split()
+    assert secrets == ["secret/stays-1"]
+    assert f"- left     Secret {namespace}/goes-1" in shown(pruned)
+
+
+def test_a_credential_in_the_list_is_not_shown(cluster: Cluster, namespace: str, provision: Provision) -> None:
+    content = yaml.safe_load(cluster.kubeconfig.read_text())
+    sinks = [{"type": "secret", "name": "app-token", "connection": {"kubeconfig": content}}]
+    bound = {"kind": "Secret", "name": "anchor"}
+    cluster.kubectl("create", "secret", "generic", "anchor", "-n", namespace)
+    listed = [{"name": "app", "namespace": namespace, "tokens": [{"sinks": sinks, "bound_object_ref": bound}]}]
+    for check in (True, False):
+        run = provision(listed, "-vvvv", "--diff", check=check)
+        assert content["users"][0]["user"]["client-key-data"] not in run.play.stdout + run.play.stderr
 
 
 @pytest.mark.parametrize("write", [json.dumps, yaml.safe_dump])

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from cluster.controlplane import Cluster
 from conftest import Play, Task
+from faults.tokens import values
 
 Run = Callable[..., Play]
 
@@ -66,6 +68,45 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_sa": {"name": "app", **NS, "kubeconfig": "/no/such/file"}},
+    {
+        "tokenwright.kubernetes.k8s_sa_token": {
+            "name": "app",
+            **NS,
+            "handle": "ci",
+            "dest": "{{ dir }}/handled",
+            "overlap": "1h",
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa_token": {
+            **NS,
+            "tokens": [{"name": "app", "sinks": [{"type": "secret", "name": "kept", "format": "argocd_cluster"}]}],
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa_token": {
+            "name": "app",
+            **NS,
+            "sinks": [
+                {
+                    "type": "secret",
+                    "name": "elsewhere",
+                    "connection": {"kubeconfig": "{{ lookup('file', admin) | from_yaml }}", "context": None},
+                }
+            ],
+        }
+    },
+    # only in check mode there is something to take back: what the first way deletes, the second would not find
+    {
+        "tokenwright.kubernetes.k8s_sa_token": {
+            "name": "app",
+            **NS,
+            "handle": "doomed",
+            "dest": "{{ dir }}/doomed",
+            "state": "absent",
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa_token": {"name": "app", **NS, "handle": "x", "dest": "/x", "bound_object_ref": {}}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -87,6 +128,32 @@ def whole_play(namespace: str, directory: Path, admin: Path, results: Path) -> s
     return yaml.safe_dump([{**hosts, "tasks": tasks}], sort_keys=False)
 
 
+def keep_tokens(run_task: Task, namespace: str, directory: Path, admin: Path, *, doomed: bool) -> None:
+    """The tokens that the play finds up to date, or takes back."""
+    app = {"name": "app", "namespace": namespace}
+    kept = {"type": "secret", "name": "kept", "format": "argocd_cluster"}
+    elsewhere = {"type": "secret", "name": "elsewhere", "connection": {"kubeconfig": yaml.safe_load(admin.read_text())}}
+    tokens: list[dict[str, Any]] = [
+        {"dest": str(directory / "token")},
+        {"dest": str(directory / "handled"), "handle": "ci"},
+        {"sinks": [kept]},
+        {"sinks": [elsewhere]},
+    ]
+    if doomed:
+        tokens.append({"dest": str(directory / "doomed"), "handle": "doomed"})
+    for token in tokens:
+        made = run_task("k8s_sa_token", **app, **token)
+        assert not made.get("failed"), made["msg"]
+
+
+def secrets_of(cluster: Cluster, namespace: str) -> list[str]:
+    """The administrator's key and all that the Secrets hold and nobody may see, as they are and in base64."""
+    key = yaml.safe_load(cluster.kubeconfig.read_text())["users"][0]["user"]["client-key-data"]
+    kept, elsewhere = values(cluster, namespace, "kept"), values(cluster, namespace, "elsewhere")
+    plain = [json.loads(kept["config"])["bearerToken"], elsewhere["token"]]
+    return [key, *plain, *(base64.b64encode(text.encode()).decode() for text in plain)]
+
+
 def without_noise(result: Any) -> Any:
     """The core adds a note about tracebacks to failures, in its own way for each kind of task."""
     return {key: value for key, value in result.items() if key not in ("exception", "ansible_facts")}
@@ -99,7 +166,7 @@ def test_both_ways_give_the_same(
     run_task(
         "k8s_sa", accounts=[{"name": "app", "labels": {"a": "1", "b": "true"}}, {"name": "b"}], namespace=namespace
     )
-    run_task("k8s_sa_token", name="app", namespace=namespace, dest=str(tmp_path / "token"))
+    keep_tokens(run_task, namespace, tmp_path, cluster.kubeconfig, doomed=check)
     run_task(
         "k8s_sa_binding",
         name="grant",
@@ -108,6 +175,7 @@ def test_both_ways_give_the_same(
         service_accounts=["app"],
     )
     token = (tmp_path / "token").read_text()
+    secrets = [token, (tmp_path / "handled").read_text(), *secrets_of(cluster, namespace)]
     results = {}
     for way, extra in {"here": [], "shipped": ["-e", f"ansible_python_interpreter={SHIPPED}"]}.items():
         place = tmp_path / f"{way}.json"
@@ -117,14 +185,20 @@ def test_both_ways_give_the_same(
         assert done.rc == 0, done.stdout + done.stderr
         shipped = done.stdout.count("AnsiballZ_k8s_sa")
         assert bool(shipped) is (way == "shipped"), "each way really is that way"
-        assert token not in done.stdout + done.stderr
+        assert not [secret for secret in secrets if secret in done.stdout + done.stderr]
         assert "client-key-data" not in done.stdout + done.stderr
         results[way] = [without_noise(result) for result in json.loads(place.read_text())]
+        but_the_asked_for = [{**result, "token": None, "auth": None} for result in results[way]]
+        assert not [secret for secret in secrets if secret in json.dumps(but_the_asked_for)]
     for here, shipped_result in zip(results["here"], results["shipped"], strict=True):
         assert json.dumps(here, sort_keys=True) == json.dumps(shipped_result, sort_keys=True)
     assert results["here"][8].get("token") == (None if check else token)
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
+        False, False, False, False, True,
+    ]  # fmt: skip
+    assert [result["reason"] for result in results["here"][11:]] == [
+        "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
     ]  # fmt: skip
 
 

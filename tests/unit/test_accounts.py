@@ -77,10 +77,25 @@ def test_what_a_grant_leaves_open_comes_from_its_account(options: Item, given: I
 
 def test_a_token_is_one_of_its_account() -> None:
     given = account(tokens=[{"dest": "/run/a", "expiration_seconds": "1h"}, {"kubeconfig_dest": "/run/b"}])
+    of_app = {"service_account": "app", "namespace": "ci", "state": "present"}
     assert account_items([given])["tokens"] == [
-        {"service_account": "app", "namespace": "ci", "dest": "/run/a", "expiration_seconds": "1h"},
-        {"service_account": "app", "namespace": "ci", "kubeconfig_dest": "/run/b"},
+        {**of_app, "dest": "/run/a", "expiration_seconds": "1h"},
+        {**of_app, "kubeconfig_dest": "/run/b"},
     ]
+
+
+def test_all_a_token_can_be_may_be_said() -> None:
+    token = {
+        "bound_object_ref": {"kind": "Pod", "name": "app-0"},
+        "renew_if_credential_id": None,
+        "sinks": [
+            {"type": "secret", "name": "a", "labels": {"a": "b"}, "connection": {"kubeconfig": "/run/other"}},
+            {"type": "secret", "name": "b", "format": "argocd_cluster"},
+        ],
+    }
+    found = account_items([account(tokens=[token, {"handle": "app", "state": "absent"}])])
+    assert found["mistake"] == ""
+    assert [item["state"] for item in found["tokens"]] == ["present", "absent"]
 
 
 def test_an_account_is_what_is_left_without_grants_and_tokens() -> None:
@@ -101,10 +116,11 @@ STATES: list[tuple[Item, bool]] = [
 
 
 @pytest.mark.parametrize(("options", "wanted"), STATES)
-def test_what_should_not_be_there_gets_no_token(options: Item, wanted: bool) -> None:
-    accounts = read_accounts([account(**options, grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}])])
+def test_what_should_not_be_there_keeps_no_token(options: Item, wanted: bool) -> None:
+    tokens = [{"dest": "/run/a"}, {"dest": "/run/b", "state": "present"}, {"dest": "/run/c", "state": None}]
+    accounts = read_accounts([account(**options, grants=[{"role": "r"}], tokens=tokens)])
     found = items(accounts, NOW)
-    assert bool(found["tokens"]) == wanted
+    assert [item["state"] for item in found["tokens"]] == ["present" if wanted else "absent"] * 3
     assert bool(found["present"]) == wanted
     assert bool(found["absent"]) != wanted
     assert len(found["bindings"]) == 1
@@ -173,6 +189,18 @@ MISTAKES: list[tuple[object, str]] = [
     (
         [account(tokens=[{"sinks": [{"type": "file", "Path": "/run/a"}]}])],
         f"{L}[0].tokens[0].sinks[0]: Path is unknown here: did you mean path?",
+    ),
+    (
+        [account(tokens=[{"bound_object_ref": {"kynd": "Pod"}}])],
+        f"{L}[0].tokens[0].bound_object_ref: kynd is unknown here: did you mean kind?",
+    ),
+    (
+        [account(tokens=[{"bound_object_ref": ["Pod"]}])],
+        f"{L}[0].tokens[0].bound_object_ref is a list, not a mapping: write key: value pairs",
+    ),
+    (
+        [account(tokens=[{"sinks": [{"type": "secret", "connection": {"hots": "x"}}]}])],
+        f"{L}[0].tokens[0].sinks[0].connection: hots is unknown here: did you mean host?",
     ),
     (
         [account(grants=[{"subjects": [{"xyz": 1}]}])],
@@ -299,13 +327,81 @@ def test_a_token_is_a_place_and_an_end(answer: Item, lines: list[str]) -> None:
     assert account_summary([account(tokens=[{"dest": "/run/a"}])], tokens=result(answer))[1:3] == lines
 
 
+def revoked(*sinks: Item, secrets: int = 0, **fate: Any) -> Item:
+    actions = [{"verb": "delete", "kind": "Secret", "namespace": "ci", "name": "x", "reason": "revoked"}] * secrets
+    fate = {"revoked": None, "revoked_after_seconds": None, "valid_until": None, **fate}
+    return {"service_account": "app", "namespace": "ci", "sinks": list(sinks), "actions": actions, **fate}
+
+
+def place(changed: bool, kind: str = "file") -> Item:
+    return {"type": kind, "place": "/run/a", "changed": changed}
+
+
+REVOKED_LINES: list[tuple[str | None, Item, list[str]]] = [
+    (None, revoked(place(False)), ["  token    /run/a (absent)"]),
+    (None, revoked(place(True)), ["- token    /run/a"]),
+    (
+        None,
+        revoked(place(True), revoked=False, valid_until=FUTURE),
+        ["- token    /run/a", f"  lives    until {FUTURE}"],
+    ),
+    # in check mode nobody knows yet
+    (None, revoked(place(True), valid_until=FUTURE), ["- token    /run/a", f"  lives    until {FUTURE}"]),
+    ("h", revoked(place(True), secrets=1, valid_until=FUTURE), ["- token    /run/a", "- handle   h"]),
+    ("h", revoked(secrets=2, revoked=True), ["- handle   h", "  revoked  yes"]),
+    (
+        "h",
+        revoked(secrets=1, revoked=True, revoked_after_seconds=10.1),
+        ["- handle   h", "  revoked  yes, refused after 10.1 s"],
+    ),
+    (
+        "h",
+        revoked(place(True), secrets=1, revoked=False, valid_until=FUTURE),
+        ["- token    /run/a", "- handle   h", f"  lives    until {FUTURE}"],
+    ),
+    # the Secret that was deleted is the place, not the handle
+    ("h", revoked(place(True, "secret"), secrets=1), ["- token    /run/a", "  handle   h (absent)"]),
+    ("h", revoked(place(True, "secret"), secrets=2), ["- token    /run/a", "- handle   h"]),
+]
+
+
+@pytest.mark.parametrize(("handle", "answer", "lines"), REVOKED_LINES)
+def test_a_token_that_was_taken_away_is_its_places_and_what_became_of_it(
+    handle: str | None, answer: Item, lines: list[str]
+) -> None:
+    given = [account(tokens=[{"dest": "/run/a", "handle": handle}])]
+    assert account_summary(given, tokens=result(answer))[:-1] == ["  account  ci/app", *lines, ""]
+
+
+def test_a_token_does_not_outlive_its_account() -> None:
+    given = [account(state="absent", tokens=[{"dest": "/run/a"}])]
+    results: dict[str, Any] = {
+        "removals": result(outcome("delete", service_account=None)),
+        "tokens": result(revoked(place(True), revoked=False, valid_until=FUTURE)),
+    }
+    assert account_summary(given, **results)[:-1] == ["- account  ci/app", "- token    /run/a", ""]
+
+
+def test_what_no_result_is_about_is_left_out() -> None:
+    given = [
+        account(name="other", grants=[{"role": "r"}]),
+        account(grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}]),
+    ]
+    assert account_summary(given, tokens=result(token()))[:-1] == [
+        "  account  ci/app",
+        "  token    /run/a",
+        f"  expires  {FUTURE}",
+        "",
+    ]
+
+
 def test_the_whole_summary() -> None:
     given = [account(grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}]), account(name="b")]
     pruned = {"verb": "delete", "kind": "RoleBinding", "namespace": "ci", "name": "old", "reason": "not_in_list"}
     results: dict[str, Any] = {
         "accounts": result(outcome("create", service_account={}), outcome(name="b", service_account={})),
         "bindings": result(outcome("update", binding={}), actions=(pruned,)),
-        "tokens": result(token("missing", changed=True)),
+        "tokens": result(token("missing", changed=True), actions=({**pruned, "kind": "Secret"},)),
         "removals": SKIPPED,
     }
     expected = [
@@ -317,6 +413,7 @@ def test_the_whole_summary() -> None:
         "  account  ci/b",
         "",
         "- left     RoleBinding ci/old",
+        "- left     Secret ci/old",
     ]
     assert account_summary(given, **results) == [*expected, "+ created, ~ changed, - removed"]
     predicted = account_summary(given, check_mode=True, **results)

@@ -35,6 +35,7 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._files impo
     Sidecar,
     check_directory,
     read_private,
+    remove,
     set_permissions,
 )
 
@@ -501,6 +502,43 @@ def test_no_descriptor_stays_open(path: str) -> None:
     assert descriptors() == before
 
 
+# Removing, and space.
+
+
+def test_removing_twice_is_removing(path: str) -> None:
+    write(path, "old")
+    remove(path)
+    remove(path)
+    assert listed(path) == []
+    os.mkdir(path)
+    with pytest.raises(FileError, match=f"^cannot remove {path}: "):
+        remove(path)
+
+
+@needs_root
+@pytest.mark.parametrize(("reserve", "fits"), [(0, True), (64 * 1024, False)])
+def test_space_that_is_not_there_is_found_out_about_before_there_is_content(
+    tmp_path: Path, reserve: int, fits: bool
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(small)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        if fits:
+            with PrivateFile(f"{small}/token", PRIVATE, reserve=reserve) as file:
+                file.commit("new")
+            assert (small / "token").stat().st_size == 3, "what was reserved and not used is given back"
+            return
+        with pytest.raises(FileError) as caught, PrivateFile(f"{small}/token", PRIVATE, reserve=reserve):
+            raise AssertionError("there is no way in")
+        assert caught.value.code == "enospc"
+        assert os.listdir(small) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 # The sidecar.
 
 
@@ -641,6 +679,39 @@ def test_two_locks_of_one_process_exclude_each_other_too(path: str, monkeypatch:
         raise AssertionError("there is no way in")
     with Sidecar(path).locked():
         pass
+
+
+def test_a_lock_on_a_removed_sidecar_is_no_lock(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, order = threading.Event(), []
+
+    def wait_for_it() -> None:
+        taken.set()
+        with Sidecar(path).locked():
+            order.append("second")
+            # it is the file of this name that is locked, and not the one that was waited for
+            with pytest.raises(FileError, match="is locked"), Sidecar(path).locked():
+                raise AssertionError("there is no way in")
+
+    monkeypatch.setattr(_files, "_LOCK_TIMEOUT", 5)
+    first = Sidecar(path)
+    with first.locked():
+        waiting = threading.Thread(target=wait_for_it)
+        waiting.start()
+        assert taken.wait(5)
+        time.sleep(0.2)
+        first.remove()
+        order.append("first")
+    monkeypatch.setattr(_files, "_LOCK_TIMEOUT", 0.5)
+    waiting.join(timeout=20)
+    assert order == ["first", "second"]
+    assert listed(path) == [".token.tokenwright"]
+
+
+def test_a_sidecar_has_its_space_as_soon_as_it_is_locked(sidecar: Sidecar) -> None:
+    with sidecar.locked():
+        reserved = os.stat(sidecar.path).st_size
+        sidecar.write({"sha256": "f" * 64})
+        assert os.stat(sidecar.path).st_size == reserved == 1024
 
 
 def test_under_the_lock_no_change_of_another_process_is_lost(path: str) -> None:

@@ -22,8 +22,10 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kubeconfig
     Entry,
     Stored,
     check_shape,
+    is_empty,
     merge,
     stored,
+    without,
 )
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._lifetime import Record
 
@@ -285,6 +287,64 @@ def test_two_accounts_share_a_file_and_their_cluster() -> None:
     assert stored(config, ENTRY).token == "old.token.x"
     assert stored(config, other).token == "other.token.x"
     assert config["current-context"] == ENTRY.context_name
+
+
+# Taking our entries out again.
+
+_LISTS = ("clusters", "users", "contexts")
+
+
+def names(config: dict[str, Any]) -> dict[str, list[str]]:
+    return {plural: [entry["name"] for entry in config.get(plural) or []] for plural in _LISTS}
+
+
+def test_the_last_entries_leave_an_empty_kubeconfig() -> None:
+    left = without(merged({}), ENTRY)
+    assert names(left) == {"clusters": [], "users": [], "contexts": []}
+    assert left["current-context"] == ""
+    assert is_empty(left)
+    assert without(left, ENTRY) == left
+
+
+def test_a_cluster_stays_as_long_as_a_context_refers_to_it() -> None:
+    other = replace(ENTRY, user_name="ci/builder", context_name="ci/builder")
+    both = merged(merged({}), other, "other.token.x")
+    left = without(both, ENTRY)
+    assert names(left) == {"clusters": [ENTRY.cluster_name], "users": ["ci/builder"], "contexts": ["ci/builder"]}
+    assert not is_empty(left)
+    assert is_empty(without(left, other))
+
+
+@pytest.mark.parametrize("set_current", [True, False])
+def test_the_current_context_is_given_up_with_the_context(set_current: bool) -> None:
+    theirs = {"contexts": [{"name": "theirs", "context": {}}], "current-context": "theirs"}
+    entry = replace(ENTRY, set_current=set_current)
+    left = without(merged(theirs, entry), entry)
+    assert left["current-context"] == ("" if set_current else "theirs")
+
+
+@pytest.mark.parametrize("config", TAKEN.values(), ids=TAKEN)
+def test_entries_of_our_names_that_are_not_ours_stay(config: dict[str, Any]) -> None:
+    config = {**config, "current-context": ENTRY.context_name}
+    assert without(config, ENTRY) == config
+
+
+@given(foreign_configs)
+def test_a_kubeconfig_without_entries_of_ours_stays_as_it_is(config: dict[str, Any]) -> None:
+    assert without(config, ENTRY) == config
+
+
+@given(foreign_configs)
+def test_what_was_entered_is_taken_out_and_nothing_else(config: dict[str, Any]) -> None:
+    after = merged(config)
+    untouched = copy.deepcopy(after)
+    left = without(after, ENTRY)
+    assert after == untouched
+    assert {plural: left[plural] for plural in _LISTS} == {plural: config.get(plural) or [] for plural in _LISTS}
+    assert left["current-context"] == config.get("current-context", "")
+    rest = config.keys() - {*_LISTS, "current-context"}
+    assert {key: left[key] for key in rest} == {key: config[key] for key in rest}
+    assert without(left, ENTRY) == left
 
 
 # Files that are no kubeconfigs.

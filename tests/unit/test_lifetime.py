@@ -83,6 +83,7 @@ FOR_VAULT = {"requested_audiences": ("vault", SERVER), "audiences": ("vault", SE
 EXTENDED = {"claims": {"exp": ISSUED + 365 * 86400}, "private": {"warnafter": ISSUED + 3607}}
 UNTIL_WARNING = {"requested_seconds": 3607, "expires_at": "2027-01-15T09:00:07Z"}
 BOUND = {"pod": {"name": "web-0", "uid": "x"}}
+TO_WEB_0 = (("Pod", "web-0", "x"),)
 
 CASES: Mapping[str, Case] = {
     # time: an hour, of which the last fifth is for renewal
@@ -137,6 +138,32 @@ CASES: Mapping[str, Case] = {
     # what it is bound to
     "bound": Case("binding_changed", private=BOUND),
     "bound, nothing remembered": Case("binding_changed", private=BOUND, record=NONE),
+    "bound as wished": Case("up_to_date", private=BOUND, wanted={"bindings": TO_WEB_0}),
+    "bound to one of several": Case(
+        "up_to_date", private=BOUND, wanted={"bindings": (("Secret", "app-1", "a"), *TO_WEB_0)}
+    ),
+    "bound to nothing": Case("binding_changed", wanted={"bindings": TO_WEB_0}),
+    "bound to nothing, and there is nothing yet to bind to": Case("binding_changed", wanted={"bindings": ()}),
+    "bound, and there is nothing yet to bind to": Case("binding_changed", private=BOUND, wanted={"bindings": ()}),
+    "bound to what was made anew": Case(
+        "binding_changed", private=BOUND, wanted={"bindings": (("Pod", "web-0", "y"),)}
+    ),
+    "bound to what nobody may look at": Case("up_to_date", private=BOUND, wanted={"bindings": (("Pod", "web-0", ""),)}),
+    "bound to another one": Case("binding_changed", private=BOUND, wanted={"bindings": (("Pod", "web-1", "x"),)}),
+    "bound to another kind": Case("binding_changed", private=BOUND, wanted={"bindings": (("Secret", "web-0", "x"),)}),
+    "a Pod's token also names its node": Case(
+        "up_to_date", private={**BOUND, "node": {"name": "n", "uid": "z"}}, wanted={"bindings": TO_WEB_0}
+    ),
+    "another binding says more than time": Case("binding_changed", age=10**6, private=BOUND),
+    # on demand
+    "to be replaced": Case("requested", wanted={"not_this": "9f5d3bd9-5f43-4d0b-9d5e-5b7c8b1f2a10"}),
+    "to be replaced, nothing remembered": Case(
+        "requested", record=NONE, wanted={"not_this": "9f5d3bd9-5f43-4d0b-9d5e-5b7c8b1f2a10"}
+    ),
+    "to be replaced says more than time": Case(
+        "requested", age=3000, wanted={"not_this": "9f5d3bd9-5f43-4d0b-9d5e-5b7c8b1f2a10"}
+    ),
+    "another one is to be replaced": Case("up_to_date", wanted={"not_this": "another"}),
     # for whom it is
     "the audiences": Case("up_to_date", claims=VAULT, record=FOR_VAULT, wanted={"audiences": ("vault", SERVER)}),
     "the audiences in another order": Case(
@@ -207,6 +234,7 @@ def test_every_reason_the_judge_knows_is_in_the_table() -> None:
         "binding_changed",
         "audience_changed",
         "lifetime_changed",
+        "requested",
         "expiring",
         "up_to_date",
     }
@@ -295,6 +323,13 @@ def test_a_record_is_read_as_it_was_written(
 
 def test_a_time_is_remembered_in_one_spelling() -> None:
     values = {**REMEMBERED.as_dict(), "expires_at": "2027-01-15T10:00:00+01:00"}
+    assert Record.from_dict(values) == REMEMBERED
+
+
+def test_a_record_of_before_there_were_handles_is_read() -> None:
+    values = replace(REMEMBERED, handle="app").as_dict()
+    assert Record.from_dict(values) == replace(REMEMBERED, handle="app")
+    del values["handle"]
     assert Record.from_dict(values) == REMEMBERED
 
 
