@@ -101,8 +101,9 @@ class FileSink:
         """A bare token may be for anybody."""
 
     def is_occupied(self) -> bool:
-        """Whether there is a file."""
-        return os.path.lexists(self.place) and self.held() is not None
+        """Whether there is a token, or what is remembered of one; an empty file may be anybody's."""
+        held = self.held()
+        return held.token is not None or held.record is not None or os.path.lexists(self._sidecar.path)
 
     def clear(self) -> None:
         """The file, then what was remembered about it."""

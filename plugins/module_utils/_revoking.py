@@ -153,6 +153,8 @@ class Revoker:
         place, returned = self._desired.account.place, self._outcome.returned
         if not self._outcome.changed:
             return f"nothing is left of the token of {place}"
+        if returned["revoked"] is None and not self._handle:
+            return f"the token of {place} {self._would} removed from its places"
         if returned["valid_until"] and not self._handle:
             return (
                 f"the token of {place} {self._would} removed from its places, but the API server accepts it until "

@@ -62,11 +62,13 @@ class Members:
         kind: what they are.
         is_kept: whether one is in the list.
         label: another label they carry, when other modules have members of the same kind.
+        is_likely: False if a caller who may not look for them made none either.
     """
 
     kind: Kind
     is_kept: Callable[[Object], bool]
     label: str = ""
+    is_likely: bool = True
 
 
 def prune(
@@ -127,11 +129,16 @@ def _found(api: Api, some: Members, set_name: str, namespaces: Sequence[str]) ->
         if not some.kind.namespaced:
             # a caller without rights on cluster-wide objects made none of them
             return []
-    return [
-        member
-        for namespace in namespaces
-        for member in api.list_all(some.kind, namespace, labels=selector, metadata=metadata)
-    ]
+    try:
+        return [
+            member
+            for namespace in namespaces
+            for member in api.list_all(some.kind, namespace, labels=selector, metadata=metadata)
+        ]
+    except ForbiddenError:
+        if some.is_likely:
+            raise
+        return []
 
 
 def _remove(api: Api, ref: Ref, member: Object, *, check_mode: bool) -> Outcome:

@@ -167,7 +167,8 @@ def _prune(
         handle = (metadata.get("labels") or {}).get(HANDLE_LABEL)
         return (metadata["namespace"], handle) in handles or (metadata["namespace"], metadata["name"]) in secrets
 
-    members = [_sets.Members(SECRET, is_kept, label) for label in (SINK_LABEL, HANDLE_LABEL)]
+    has_secrets = bool(handles or secrets)
+    members = [_sets.Members(SECRET, is_kept, label, has_secrets) for label in (SINK_LABEL, HANDLE_LABEL)]
     namespaces = [item.account.namespace for item in desired]
     return _sets.prune(api, params, members, namespaces, outcomes, check_mode=check_mode)
 

@@ -179,8 +179,10 @@ class DesiredToken:
     @property
     def findings(self) -> list[Finding]:
         """The risks that can be seen in the request."""
+        if not self.present:
+            return []
         found = [finding for sink in self.sinks for finding in sink.findings]
-        if self.present and self.seconds is not None and self.seconds > _LONG:
+        if self.seconds is not None and self.seconds > _LONG:
             text = f"a token of {self.account.place} for {self.seconds} seconds lives for over 30 days"
             found.append(Finding("long_lifetime", text, "ask for a shorter one and let it be renewed"))
         return found

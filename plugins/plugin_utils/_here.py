@@ -20,9 +20,12 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import _client  # noqa: F401 - once per play, in the parent of all that Ansible forks
+from ..module_utils import _client
 from ..module_utils._entry import UseCase, carries_secret, packed, run_here
 from ._plain import plain
+
+# imported here although others use it: once per play, in the parent of all the processes that Ansible forks
+PRELOADED = (_client,)
 
 
 class SaAction(ActionBase):

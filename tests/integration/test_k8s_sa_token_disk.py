@@ -18,10 +18,13 @@ import pytest
 from cluster.controlplane import Cluster
 from conftest import USE_CASES, Task
 
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _client  # noqa: F401 - before the fork
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _client
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
 
 NOBODY = 65534
+
+# imported here although others use it: who has become nobody cannot read where it is
+PRELOADED = (_client,)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount and become somebody else")
 
@@ -124,8 +127,7 @@ def as_nobody(cluster: Cluster, home: Path, **options: Any) -> dict[str, Any]:
             os.setgid(NOBODY)
             os.setuid(NOBODY)
             args = {"kubeconfig": str(kubeconfig), **options}
-            result = run_here(USE_CASES["k8s_sa_token"], args, check_mode=False, diff=False)
-            os.write(write, pickle.dumps(result))
+            os.write(write, pickle.dumps(run_here(USE_CASES["k8s_sa_token"], args, check_mode=False, diff=False)))
         finally:
             os._exit(0)
     os.close(write)

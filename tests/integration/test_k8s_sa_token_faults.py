@@ -236,6 +236,18 @@ def test_a_token_with_another_fault_does_not_stay(run_task: Task, due: Options, 
     assert (failed["failed"], failed["error"]["http_status"]) == (True, 500)
 
 
+def test_a_token_that_is_due_does_not_stay_for_a_place_with_another_fault(
+    run_task: Task, options: Options, fault_proxy: FaultProxy, tmp_path: Path, cluster: Cluster
+) -> None:
+    options |= {"sinks": [{"type": "file", "path": str(tmp_path / "u")}]}
+    run_task("k8s_sa_token", **options)
+    (tmp_path / "u").write_text(aged(cluster, (tmp_path / "u").read_text(), 3000))
+    (tmp_path / "t").write_text("damaged")
+    fault_proxy.inject(LATER[0][1])
+    failed = run_task("k8s_sa_token", **options)
+    assert (failed["failed"], failed["error"]["http_status"]) == (True, 500)
+
+
 def test_a_token_with_less_than_a_minute_left_does_not_stay(
     cluster: Cluster, run_task: Task, due: Options, fault_proxy: FaultProxy, place: Path
 ) -> None:

@@ -235,6 +235,28 @@ def test_four_who_store_at_once_end_with_one_token(
     assert not run_task("k8s_sa_token", **options)["changed"]
 
 
+def test_who_is_overtaken_takes_what_is_there(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, fault_proxy: FaultProxy
+) -> None:
+    run_task("k8s_sa_token", **options)
+    old = claims_of(values(cluster, namespace, "s")["token"])["jti"]
+    options |= {"renew_if_credential_id": old}
+    rival: list[dict[str, Any]] = []
+
+    def be_faster(exchange: Exchange) -> None:
+        if exchange.path.endswith("/token"):
+            fault_proxy.on_request = None
+            rival.append(run_task("k8s_sa_token", **options))
+
+    fault_proxy.on_request = be_faster
+    result = run_task("k8s_sa_token", **options, kubeconfig=str(fault_proxy.kubeconfig))
+    assert not result.get("failed"), result["msg"]
+    # a token that others may already have read is not replaced by one that is no better
+    theirs = rival[0]["token_info"]["credential_id"]
+    assert claims_of(values(cluster, namespace, "s")["token"])["jti"] == theirs != old
+    assert result["token_info"]["credential_id"] == theirs
+
+
 def test_connections_are_made_side_by_side(run_task: Task, options: Options) -> None:
     results = [result for dummy in range(3) for result in side_by_side(lambda: run_task("k8s_sa_token", **options))]
     assert [result["msg"] for result in results if result.get("failed")] == []
@@ -301,7 +323,9 @@ def test_a_secret_may_be_in_another_cluster(
 def test_the_connection_of_a_secret_inherits_nothing(
     run_task: Task, options: Options, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("K8S_AUTH_API_KEY", "of-this-cluster")
+    certificate, key = cluster.client_cert("root", ["system:masters"])
+    monkeypatch.setenv("K8S_AUTH_CLIENT_CERT", str(certificate))
+    monkeypatch.setenv("K8S_AUTH_CLIENT_KEY", str(key))
     connection = {"host": cluster.server, "ca_cert": str(cluster.ca_cert)}
     result = run_task("k8s_sa_token", **in_format(options, "token", connection=connection))
     # nobody in particular, who may do nothing

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -329,12 +330,15 @@ def test_a_kubeconfig_for_a_server_that_is_not_there_replaces_nothing(
 def test_who_does_not_verify_the_server_still_writes_a_kubeconfig_that_does(
     cluster: Cluster, namespace: str, run_task: Task, options: Options, place: Path
 ) -> None:
-    options = {"name": "app", "namespace": namespace, "kubeconfig_dest": str(place), "validate_certs": False}
+    certificate, key = cluster.client_cert("root", ["system:masters"])
+    caller = {"host": cluster.server, "client_cert": str(certificate), "client_key": str(key), "validate_certs": False}
+    options = {"name": "app", "namespace": namespace, "kubeconfig_dest": str(place), "kubeconfig": None, **caller}
     made = run_task("k8s_sa_token", **options)
     assert not made.get("failed"), made["msg"]
     (entry,) = yaml.safe_load(place.read_text())["clusters"]
     assert "insecure-skip-tls-verify" not in entry["cluster"]
-    assert "certificate-authority-data" in entry["cluster"]
+    # every namespace has the cluster's own
+    assert base64.b64decode(entry["cluster"]["certificate-authority-data"]) == cluster.ca_cert.read_bytes()
     answer = cluster.kubectl("auth", "whoami", f"--kubeconfig={place}").stdout
     assert f"system:serviceaccount:{namespace}:app" in answer
     assert not run_task("k8s_sa_token", **options)["changed"]

@@ -179,7 +179,7 @@ def keeper(cluster: Cluster, namespace: str, run_task: Task) -> Iterator[Path]:
     """A kubeconfig with the rights that docs/tokens.md says a schedule needs, and no others."""
     text = (ROOT / "docs/tokens.md").read_text()
     plays = [yaml.safe_load(block)[0] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    tasks = next(play["tasks"] for play in plays if play["name"].startswith("An account that keeps"))
+    (tasks,) = [play["tasks"] for play in plays if play["name"].startswith("An account that keeps")]
     grants = [task["tokenwright.kubernetes.k8s_sa_binding"] for task in tasks[1:]]
     user = f"keeper-{namespace}"
     for grant in grants:

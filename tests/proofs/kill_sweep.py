@@ -33,7 +33,7 @@ from proofs.tokens import ACCOUNT, keep_token, namespace_with_account, python_en
 
 _ASKED = (
     "Kill sweep of the writers (SIGKILL before every system call on the destination: {scenarios}): old, new or absent "
-    "in every case, never readable by others at any instant, the next run succeeds and sweeps; at least {bar} points"
+    "in every case, never readable by others at any instant, the next run succeeds and sweeps; at least {least} points"
 )
 _BAR, _QUICK_BAR = 60, 20
 
@@ -104,8 +104,8 @@ class TracingForbiddenError(Exception):
 
 def prove(ground: Ground) -> list[Line]:
     """Kill the writers at every point and look what is left."""
-    scenarios, bar = (SCENARIOS, _BAR) if ground.full else (QUICK_SCENARIOS, _QUICK_BAR)
-    asked = _ASKED.format(scenarios=", ".join(map(str, scenarios)), bar=bar)
+    scenarios, least = (SCENARIOS, _BAR) if ground.full else (QUICK_SCENARIOS, _QUICK_BAR)
+    asked = _ASKED.format(scenarios=", ".join(map(str, scenarios)), least=least)
     if shutil.which("strace") is None:
         return [Line(asked, "not run: strace is missing (apt-get install strace)", holds=True)]
     tally = Tally()
@@ -116,13 +116,13 @@ def prove(ground: Ground) -> list[Line]:
                 Sweep(ground.cluster, ground.directory / str(number), scenario, tally).run(running)
     except TracingForbiddenError as error:
         return [Line(asked, f"not run: tracing is not allowed here ({error})", holds=True)]
-    return [_line(asked, tally, bar)]
+    return [_line(asked, tally, least)]
 
 
-def _line(asked: str, tally: Tally, bar: int) -> Line:
+def _line(asked: str, tally: Tally, least: int) -> Line:
     states = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items()))
     seen = f"{tally.points} points: {states}; {tally.leftovers} leftovers, {len(tally.misses)} misses"
-    few = [f"only {tally.points} points"] if tally.points < bar else []
+    few = [f"only {tally.points} points"] if tally.points < least else []
     misses = (*few, *tally.misses)
     return Line(asked, seen, holds=not misses, misses=misses)
 

@@ -45,7 +45,7 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._lifetime i
 
 _ASKED = (
     "Renewal table (TTL x age x clock x capped x account or handle recreated x signing key rotated), "
-    "at least {bar} cases: 0 early, 0 missed"
+    "at least {least} cases: 0 early, 0 missed"
 )
 _ASKED_SKEW = "The same under a clock that is 10 minutes off, either way"
 _BAR, _QUICK_BAR = 60, 20
@@ -81,11 +81,11 @@ def prove(ground: Ground) -> list[Line]:
     return [_line(tally, _BAR if ground.full else _QUICK_BAR), *_unfaked(skews)]
 
 
-def _line(tally: Tally, bar: int) -> Line:
+def _line(tally: Tally, least: int) -> Line:
     seen = f"{tally.cases} cases, {tally.kept} kept: {tally.early} early, {tally.missed} missed"
-    few = [f"only {tally.cases} cases"] if tally.cases < bar else []
+    few = [f"only {tally.cases} cases"] if tally.cases < least else []
     misses = (*few, *tally.misses)
-    return Line(_ASKED.format(bar=bar), seen, holds=not misses, misses=misses)
+    return Line(_ASKED.format(least=least), seen, holds=not misses, misses=misses)
 
 
 def _unfaked(skews: Sequence[int]) -> list[Line]:

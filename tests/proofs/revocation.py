@@ -47,7 +47,9 @@ def prove(ground: Ground) -> list[Line]:
     worst, said = max(one.seen for one in trials), [one.said for one in trials if one.said is not None]
     misses = [miss for one in trials for miss in one.misses]
     misses += [f"accepted for {one.seen:.1f} s" for one in trials if one.seen > _BAR]
-    seen = f"refused in {len(trials) - len(misses)} of {count}; worst {worst:.1f} s, as the module says {max(said):.1f} s"
+    seen = (
+        f"refused in {len(trials) - len(misses)} of {count}; worst {worst:.1f} s, as the module says {max(said):.1f} s"
+    )
     asked = f"Revocation, {count} trials: the server refuses the token within {_BAR:.0f} s in all"
     return [Line(asked, seen if said else "the module proved nothing", not misses and bool(said), tuple(misses))]
 

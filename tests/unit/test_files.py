@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import grp
 import json
 import os
@@ -681,27 +682,38 @@ def test_two_locks_of_one_process_exclude_each_other_too(path: str, monkeypatch:
         pass
 
 
-def test_a_lock_on_a_removed_sidecar_is_no_lock(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken, order = threading.Event(), []
+def test_a_lock_on_a_removed_sidecar_is_no_lock(path: str, sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = fcntl.flock
+    removed: list[int] = []
+
+    def lock_what_was_removed(fd: int, how: int) -> None:
+        """Another run removes the file when it is open here and not yet locked."""
+        if not removed:
+            os.unlink(sidecar.path)
+            removed.append(sidecar.path)
+        lock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock_what_was_removed)
+    with sidecar.locked():
+        monkeypatch.setattr(_files, "_LOCK_TIMEOUT", 0.1)
+        with pytest.raises(FileError, match="is locked"), Sidecar(path).locked():
+            raise AssertionError("there is no way in")
+    assert removed
+
+
+def test_a_sidecar_that_is_removed_under_its_lock_leaves_it_to_whoever_waits(path: str, sidecar: Sidecar) -> None:
+    order = []
 
     def wait_for_it() -> None:
-        taken.set()
         with Sidecar(path).locked():
             order.append("second")
-            # it is the file of this name that is locked, and not the one that was waited for
-            with pytest.raises(FileError, match="is locked"), Sidecar(path).locked():
-                raise AssertionError("there is no way in")
 
-    monkeypatch.setattr(_files, "_LOCK_TIMEOUT", 5)
-    first = Sidecar(path)
-    with first.locked():
+    with sidecar.locked():
         waiting = threading.Thread(target=wait_for_it)
         waiting.start()
-        assert taken.wait(5)
         time.sleep(0.2)
-        first.remove()
         order.append("first")
-    monkeypatch.setattr(_files, "_LOCK_TIMEOUT", 0.5)
+        sidecar.remove()
     waiting.join(timeout=20)
     assert order == ["first", "second"]
     assert listed(path) == [".token.tokenwright"]

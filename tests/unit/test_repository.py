@@ -30,7 +30,18 @@ ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 # file is added here first.
 LAYERS = (
     # knowledge: no input, no output, no Ansible
-    {"_choice", "_claims", "_durations", "_errors", "_escalation", "_findings", "_headers", "_kinds", "_kubeconfig", "_lifetime"}
+    {
+        "_choice",
+        "_claims",
+        "_durations",
+        "_errors",
+        "_escalation",
+        "_findings",
+        "_headers",
+        "_kinds",
+        "_kubeconfig",
+        "_lifetime",
+    }
     | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_secret_formats", "_shape", "_token_info", "_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_pool", "_transport"},

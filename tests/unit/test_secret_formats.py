@@ -55,7 +55,7 @@ def test_a_bare_token_has_the_keys_of_a_token_volume() -> None:
 
 
 def test_a_kubeconfig_is_whole() -> None:
-    (text,) = content("kubeconfig").data("old.token.x", RECORD).values()
+    text = content("kubeconfig").data("old.token.x", RECORD)["kubeconfig"]
     config = yaml.safe_load(text)
     assert config["current-context"] == "ci/app@prod"
     assert config["users"][0]["user"]["token"] == "old.token.x"

@@ -47,6 +47,7 @@ NOT_TOKENS = [
     "s3cret.of.somebody",
     "s3cret-of-somebody",
     TOKEN.rpartition(".")[0],
+    f"{TOKEN.rpartition('.')[0]}.\n",
     f"{TOKEN}.more",
     f"Bearer {TOKEN.partition('.')[2]}",
     token(["s3cret"]),

@@ -933,7 +933,7 @@ def test_a_connection_that_breaks_after_the_handshake_may_have_done_it(
         with closing(Connection(endpoint, request_timeout=IMPATIENT, retry_timeout=0)) as connected:
             error = failure(connected, request)
     assert len(server.received) == 1
-    assert type(error) is (ConnectError if request.repeatable else AmbiguousError)
+    assert error.__class__ is (ConnectError if request.repeatable else AmbiguousError)
     assert ("no answer in time" if name == "silence" else "the connection broke before") in error.what
 
 
