@@ -684,7 +684,7 @@ def test_two_locks_of_one_process_exclude_each_other_too(path: str, monkeypatch:
 
 def test_a_lock_on_a_removed_sidecar_is_no_lock(path: str, sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = fcntl.flock
-    removed: list[int] = []
+    removed: list[str] = []
 
     def lock_what_was_removed(fd: int, how: int) -> None:
         """Another run removes the file when it is open here and not yet locked."""
