@@ -263,6 +263,14 @@ class Keeper:
         self._outcome.reason = choice.reason
         before = choice.before
         self._outcome.before = fingerprint(before.token, before.claims) if before else {}
+        left = before.record.handle if before else None
+        if left and left != self._desired.handle:
+            place = self._desired.account.place
+            self._outcome.warn(
+                [
+                    f"handle {left} of {place} is not used any more, but its tokens live on: state: absent takes them back"
+                ]
+            )
 
     def _note_minting(self) -> None:
         self._outcome.act("create", "TokenRequest", self._desired.account.namespace, self._desired.account.name)

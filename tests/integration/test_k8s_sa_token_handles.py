@@ -263,3 +263,13 @@ def test_a_secret_that_is_reached_by_a_connection_of_its_own_is_not_pruned(
     predicted_and_done(run_task, listed)
     assert secret_names(cluster, namespace) == ["ci-1", "one"]
     assert not predicted_and_done(run_task, listed)["changed"]
+
+
+def test_a_handle_that_is_left_behind_is_named(run_task: Task, options: Options) -> None:
+    run_task("k8s_sa_token", **options)
+    handle = options.pop("handle")
+    for check_mode in (True, False):
+        changed = run_task("k8s_sa_token", check_mode=check_mode, **options)
+        assert changed["reason"] == "binding_changed"
+        assert any(f"handle {handle} of" in warning for warning in changed["warnings"])
+    assert "warnings" not in run_task("k8s_sa_token", **options)
