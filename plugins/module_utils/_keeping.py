@@ -266,11 +266,8 @@ class Keeper:
         left = before.record.handle if before else None
         if left and left != self._desired.handle:
             place = self._desired.account.place
-            self._outcome.warn(
-                [
-                    f"handle {left} of {place} is not used any more, but its tokens live on: state: absent takes them back"
-                ]
-            )
+            text = f"handle {left} of {place} is out of use, but its tokens live on: state: absent takes them back"
+            self._outcome.warn([text])
 
     def _note_minting(self) -> None:
         self._outcome.act("create", "TokenRequest", self._desired.account.namespace, self._desired.account.name)
