@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from . import _binding, _service_account, _token_desired
+from . import _grant_desired, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
 from ._kinds import SECRET
@@ -42,7 +42,7 @@ _NOT_IN_A_TOKEN = {
 _TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
 _OPTIONS: dict[str, dict[str, Any]] = {
     **_service_account.ITEM_OPTIONS,
-    "grants": {"options": _binding.ITEM_OPTIONS},
+    "grants": {"options": _grant_desired.ITEM_OPTIONS},
     "tokens": {"options": _TOKEN_OPTIONS},
 }
 
@@ -105,10 +105,10 @@ KINDS: Mapping[str, Kind] = {
         lambda dummy: None,  # that an account is there twice is found when the list is read
         lambda account: (account.declared,),
     ),
-    _binding.LIST: Kind(
-        _binding.ITEM_OPTIONS,
-        lambda item: _binding.DesiredGrant.from_item(item, None),
-        _binding.refuse_shared_roles,
+    _grant_desired.LIST: Kind(
+        _grant_desired.ITEM_OPTIONS,
+        lambda item: _grant_desired.DesiredGrant.from_item(item, None),
+        _grant_desired.refuse_shared_roles,
         lambda account: account.grants,
     ),
     _token_desired.LIST: Kind(

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from ._api import Api
 from ._errors import AlreadyExistsError, AmbiguousError, ConflictError, ConnectError, ForbiddenError, ProvisionError
-from ._kinds import Kind, Object, Ref, ref_of
+from ._kinds import Kind, Object, Ref, ref_of, uid_of
 from ._plan import Live, Outcome, Plan, Write, predicted, view
 
 Item = TypeVar("Item")
@@ -129,7 +129,7 @@ def converge(
         try:
             for write in todo.writes:
                 doubtful = write
-                state[write.ref] = _act(api, write)
+                state[write.ref] = _act(api, write, state.get(write.ref))
                 _record(outcome, [write])
             break
         except (AlreadyExistsError, ConflictError, AmbiguousError) as error:
@@ -156,9 +156,9 @@ def _record(outcome: Outcome, writes: Sequence[Write]) -> None:
     outcome.changed = bool(outcome.actions)
 
 
-def _act(api: Api, write: Write) -> Object | None:
+def _act(api: Api, write: Write, present: Object | None) -> Object | None:
     if write.verb == "delete":
-        api.delete(write.ref, uid=write.uid)
+        api.delete(write.ref, uid=write.uid or uid_of(present))
         return None
     verbs = {"create": api.create, "update": api.update, "patch": api.patch}
     return verbs[write.verb](write.ref, write.body or {})

@@ -196,7 +196,8 @@ def _selector(given: Mapping[str, Any], option: str) -> Object:
     for index, expression in enumerate(expressions):
         if not expression.get("key") or not expression.get("operator"):
             raise InputError(
-                f"{option}.match_expressions[{index}]: key and operator are needed", "write {key: team, operator: Exists}"
+                f"{option}.match_expressions[{index}]: key and operator are needed",
+                "write {key: team, operator: Exists}",
             )
     if not labels and not expressions:
         raise InputError(f"{option} selects every ClusterRole", "name labels")

@@ -294,9 +294,7 @@ def _stand_in(desired: DesiredGrant, live: Live) -> Object | None:
     found = live.get(ref)
     if found and OVERLAP_OF not in (found["metadata"].get("labels") or {}):
         if desired.on_role_change == OVERLAP:
-            raise InputError(
-                f"{ref} is in the way: it is not ours", "rename it, or set on_role_change to recreate"
-            )
+            raise InputError(f"{ref} is in the way: it is not ours", "rename it, or set on_role_change to recreate")
         return None
     return found
 

@@ -32,7 +32,7 @@ class Write:
         ref: which object.
         reason: one machine word.
         body: the object, or the merge patch; None for a delete.
-        uid: for a delete, the uid the object must have.
+        uid: for a delete, the uid the object must have; empty: whatever it has by then.
     """
 
     verb: str

@@ -65,6 +65,12 @@ class Permission:
     name: str = ""
     url: str = ""
 
+    def __str__(self) -> str:
+        """C(get deployments.apps/scale name), C(get /healthz)."""
+        plural, slash, subresource = self.resource.partition("/")
+        dotted = f"{plural}{'.' if self.group else ''}{self.group}{slash}{subresource}"
+        return f"{self.verb} {self.url or dotted} {self.name}".rstrip()
+
     def covers(self, other: Permission) -> bool:
         """Whether whoever holds this holds the other."""
         if self.verb not in ("*", other.verb):
@@ -114,6 +120,23 @@ def uncovered(owner: Iterable[Mapping[str, Any]], candidate: Iterable[Mapping[st
     return sorted(
         atom for atom in permissions(candidate) if atom not in held and not any(one.covers(atom) for one in held)
     )
+
+
+def without(owner: Iterable[Mapping[str, Any]], taken: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The owner rules less what is taken away; a rule of which nothing is taken stays as it was written."""
+    gone = permissions(taken)
+    left: list[dict[str, Any]] = []
+    for rule in owner:
+        atoms = permissions([rule])
+        kept = {atom for atom in atoms if not any(one.covers(atom) for one in gone)}
+        left += [dict(rule)] if kept == atoms else as_rules(kept)
+    return left
+
+
+def still_granted(owner: Iterable[Mapping[str, Any]], taken: Iterable[Mapping[str, Any]]) -> str:
+    """Something that was to be taken away and that the owner rules give all the same; empty if there is nothing."""
+    held = permissions(owner)
+    return next((str(atom) for atom in sorted(permissions(taken)) if any(one.covers(atom) for one in held)), "")
 
 
 def as_rules(atoms: Iterable[Permission]) -> list[dict[str, list[str]]]:

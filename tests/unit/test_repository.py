@@ -51,6 +51,8 @@ LAYERS = (
     {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_workshop"},
     # the life of a token
     {"_binders", "_bound", "_handles", "_keeping", "_minting", "_revoking", "_token_desired"},
+    # grants
+    {"_grant_desired", "_grant_plan"},
     # use cases: one for each module
     {"_binding", "_service_account", "_token"},
     # all use cases from one list
