@@ -200,7 +200,7 @@ def _new_role(desired: DesiredGrant, role_ref: Ref) -> Write:
     return Write("create", role_ref, "missing", body)
 
 
-def _rules(desired: DesiredGrant, role: Object, change: Difference) -> list[Mapping[str, Any]]:
+def _rules(desired: DesiredGrant, role: Object, change: Difference) -> Sequence[Mapping[str, Any]]:
     present, wanted = role.get("rules") or [], list(desired.rules or ())
     if desired.rules_mode == EXACT:
         return [dict(rule) for rule in wanted]
