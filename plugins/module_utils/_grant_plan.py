@@ -185,6 +185,8 @@ def _role_writes(desired: DesiredGrant, role_ref: Ref, live: Live) -> list[Write
         raise InputError(
             f"{role_ref} is aggregated: its rules are the control plane's", "give rules to one of the roles it collects"
         )
+    if desired.rules_mode == REMOVE:
+        _refuse_stars(desired, role)
     change = difference(desired, live)
     differs = bool(change.missing_rules or change.extra_rules)
     body = {**copy.deepcopy(role), **({"rules": _rules(desired, role, change)} if differs else {})}
@@ -206,13 +208,17 @@ def _rules(desired: DesiredGrant, role: Object, change: Difference) -> Sequence[
         return [dict(rule) for rule in wanted]
     if desired.rules_mode == APPEND:
         return [*present, *change.missing_rules]
-    left = without(present, wanted)
-    if left_over := still_granted(left, wanted):
+    return without(present, wanted)
+
+
+def _refuse_stars(desired: DesiredGrant, role: Object) -> None:
+    """A rule with a star cannot be taken apart."""
+    wanted = desired.rules or ()
+    if left_over := still_granted(without(role.get("rules") or (), wanted), wanted):
         raise InputError(
             f"{desired.role_ref}: {left_over} cannot be taken away, because a rule with * grants it as well",
             "write out what is to stay (rules_mode: exact)",
         )
-    return left
 
 
 # The binding

@@ -233,7 +233,7 @@ MISTAKES: list[tuple[object, str]] = [
     ([account(automount="perhaps")], f"{L}[0]: argument 'automount' is of type"),
     ([account(expires_at="tomorrow")], f"{L}[0]: expires_at: tomorrow is not an RFC 3339 time: write it like"),
     ([account(state="gone")], f"{L}[0]: value of state must be one of: present, absent, got: gone"),
-    ([account(grants=[{}])], f"{L}[0].grants[0]: ci/app: no role is given: say one of role, cluster_role and rules"),
+    ([account(grants=[{}])], f"{L}[0].grants[0]: ci/app: no role is given: say one of role, cluster_role, rules"),
     ([account(tokens=[{}])], f"{L}[0].tokens[0]: ci/app: nothing would keep the token: give a place"),
     (
         [account(tokens=[{"dest": "/run/a", "expiration_seconds": 5}])],
