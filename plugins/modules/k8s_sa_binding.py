@@ -15,10 +15,11 @@ author:
 description:
   - Creates, changes and deletes grants - a RoleBinding in one namespace, or a ClusterRoleBinding for the whole cluster,
     and, if O(rules) are given, the Role or ClusterRole it refers to. Afterwards the role has exactly these rules, and
-    the binding exactly these subjects.
+    the binding exactly these subjects, unless O(rules_mode) and O(subjects_mode) say that others have a say as well.
   - Roles that are only referred to, the service accounts themselves, namespaces, and labels and annotations that are
-    not named stay as they are. What Kubernetes made for itself at its start is never changed or deleted. Rules and
-    subjects are compared by what they grant and to whom, so that another order, grouping or spelling changes nothing.
+    not named stay as they are. What Kubernetes made for itself at its start is not changed or deleted, unless
+    O(override_autoupdate) is set. Rules and subjects are compared by what they grant and to whom, so that another
+    order, grouping or spelling changes nothing.
 extends_documentation_fragment:
   - tokenwright.kubernetes._attributes
   - tokenwright.kubernetes._bulk
@@ -69,8 +70,9 @@ options:
   role: &role
     description:
       - The name of an existing Role in O(namespace) to grant.
-      - O(role), O(cluster_role) and O(rules) exclude each other, and one of them is needed unless O(state=absent).
-      - As Kubernetes does not let a binding change its role, it is an error if the binding refers to another one.
+      - O(role), O(cluster_role), O(rules) and O(aggregation_selectors) exclude each other, and one of them is needed
+        unless O(state=absent).
+      - If the binding refers to another role, see O(on_role_change).
     type: str
   cluster_role: &cluster_role
     description:
@@ -114,16 +116,64 @@ options:
             namespace and need O(cluster_wide).
         type: list
         elements: str
+  rules_mode:
+    <<: &rules_mode
+      description:
+        - With V(exact) the role has these rules and no others. With V(append) it has at least these. With V(remove) it
+          does not grant them any more; the role itself stays, and a role that is not there is not made.
+        - A rule with V(*) cannot be taken apart. If it grants what is to be removed, that is an error.
+      type: str
+      choices:
+        - exact
+        - append
+        - remove
+    default: exact
+  aggregation_selectors: &aggregation_selectors
+    description:
+      - Makes an aggregated ClusterRole, which has the rules of all ClusterRoles with these labels. It needs
+        O(cluster_wide). The rules themselves are Kubernetes' to write.
+    type: list
+    elements: dict
+    suboptions:
+      match_labels:
+        description:
+          - Labels that a ClusterRole must have, with their values.
+        type: dict
+      match_expressions:
+        description:
+          - Conditions on the labels of a ClusterRole.
+        type: list
+        elements: dict
+        suboptions:
+          key:
+            description:
+              - The key of the label. Every condition needs one.
+            type: str
+          operator:
+            description:
+              - What the label must be. Every condition needs one.
+            type: str
+            choices:
+              - In
+              - NotIn
+              - Exists
+              - DoesNotExist
+          values:
+            description:
+              - The values for V(In) and V(NotIn).
+            type: list
+            elements: str
   role_name: &role_name
     description:
-      - The name of the role made of O(rules). Without it, the role is called like the binding.
+      - The name of the role made of O(rules) or O(aggregation_selectors). Without it, the role is called like the
+        binding.
     type: str
   service_accounts: &service_accounts
     description:
       - The service accounts that get the grant, as V(name) or V(namespace/name). A bare name means an account in
         O(namespace); with O(cluster_wide) the namespace is needed. The accounts need not exist yet.
-      - Together with O(subjects) these are all subjects of the binding; others are removed. With an empty list and no
-        O(subjects) nobody has the grant, and the binding stays.
+      - Together with O(subjects) these are all subjects of the binding; others are removed, unless O(subjects_mode)
+        says otherwise. With an empty list and no O(subjects) nobody has the grant, and the binding stays.
       - If neither is given, only the role is managed. That needs O(rules).
     type: list
     elements: str
@@ -149,6 +199,44 @@ options:
         description:
           - The namespace of a V(ServiceAccount), which is O(namespace) if not given. The others have none.
         type: str
+  subjects_mode:
+    <<: &subjects_mode
+      description:
+        - With V(exact) the binding has these subjects and no others. With V(append) it has at least these. With
+          V(remove) it does not have them any more; the binding itself stays, and a binding that is not there is not
+          made.
+        - Several runs may append to one binding at the same time. Nobody's subjects get lost.
+      type: str
+      choices:
+        - exact
+        - append
+        - remove
+    default: exact
+  on_role_change:
+    <<: &on_role_change
+      description:
+        - What to do if the binding refers to another role. Kubernetes does not let a binding change its role.
+        - V(fail) changes nothing.
+        - V(recreate) deletes the binding and makes it anew. For a moment the grant is gone.
+        - V(overlap) first makes a second binding (C(<name>.overlap), with the label C(tokenwright/overlap-of)) to the
+          new role and deletes it at the end, so that nobody is refused meanwhile what both roles allow. What a run left
+          half-way is finished by the next one.
+        - Both keep labels, annotations and owner references of the binding, and with O(subjects_mode=append) all its
+          subjects.
+      type: str
+      choices:
+        - fail
+        - recreate
+        - overlap
+    default: fail
+  override_autoupdate:
+    <<: &override_autoupdate
+      description:
+        - Whether to change also what must not be reconciled (annotation
+          C(rbac.authorization.kubernetes.io/autoupdate=false)), which is otherwise left alone with a warning, and what
+          belongs to Kubernetes itself, which is otherwise an error.
+      type: bool
+    default: false
   labels: &labels
     description:
       - Labels to set on the binding and on the role made of O(rules). A label that is V(null) is removed, labels that
@@ -172,7 +260,7 @@ options:
       - A key that an item does not have is taken from the option of the same name of the task, or else is that option's
         default. An item cannot undo what the task says, so O(namespace) and O(cluster_wide), and likewise O(role),
         O(cluster_role) and O(rules), can be mixed only among the items.
-      - No binding may be in the list twice, and no two items may make the same role.
+      - No binding may be in the list twice, and no two items may make the same role, unless they only append to it.
     type: list
     elements: dict
     suboptions:
@@ -183,9 +271,14 @@ options:
       role: *role
       cluster_role: *cluster_role
       rules: *rules
+      rules_mode: *rules_mode
+      aggregation_selectors: *aggregation_selectors
       role_name: *role_name
       service_accounts: *service_accounts
       subjects: *subjects
+      subjects_mode: *subjects_mode
+      on_role_change: *on_role_change
+      override_autoupdate: *override_autoupdate
       labels: *labels
       annotations: *annotations
       expires_at: *expires_at
@@ -232,6 +325,15 @@ EXAMPLES = r"""
         resource_names: [release]
     service_accounts:
       - deployer
+
+- name: Let one more account see it, whoever else a shared binding already names
+  tokenwright.kubernetes.k8s_sa_binding:
+    name: shared-view
+    namespace: ci
+    cluster_role: view
+    service_accounts:
+      - dashboard
+    subjects_mode: append
 
 - name: Let the people on call change things for a limited time
   tokenwright.kubernetes.k8s_sa_binding:
