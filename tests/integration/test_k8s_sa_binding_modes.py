@@ -128,7 +128,7 @@ def test_what_a_run_left_half_way_is_finished(
         cluster.kubectl("apply", "-f", "-", input=json.dumps(stand_in))
         if is_deleted:
             cluster.kubectl("delete", "rolebinding", "grant", "-n", namespace)
-        role = {"cluster_role": "edit", "service_accounts": ["a"], "on_role_change": "overlap"}
+        role: Options = {"cluster_role": "edit", "service_accounts": ["a"], "on_role_change": "overlap"}
         both(run_task, **options, **role)
         binding = live(cluster, "rolebinding", "grant", namespace)
         assert (binding["roleRef"]["name"], binding["metadata"]["labels"]) == ("edit", {"team": "x"})
@@ -136,7 +136,7 @@ def test_what_a_run_left_half_way_is_finished(
 
 def test_an_aggregated_role_is_declared_by_its_selectors(cluster: Cluster, run_task: Task, namespace: str) -> None:
     selectors = [{"match_labels": {f"tokenwright-{namespace}": "yes"}}]
-    options = {"name": f"all-{namespace}", "cluster_wide": True, "aggregation_selectors": selectors}
+    options: Options = {"name": f"all-{namespace}", "cluster_wide": True, "aggregation_selectors": selectors}
     try:
         both(run_task, **options)
         role = json.loads(cluster.kubectl("get", "clusterrole", options["name"], "-o", "json").stdout)

@@ -14,7 +14,11 @@ import pytest
 
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_items import account_items
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_summary import account_summary
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _binding, _service_account, _token_desired
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
+    _grant_desired,
+    _service_account,
+    _token_desired,
+)
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._accounts import items, read_accounts
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -134,7 +138,7 @@ def test_the_order_is_that_of_the_list() -> None:
 
 
 def test_all_options_of_the_modules_are_known() -> None:
-    grants = [dict.fromkeys(_binding.ITEM_OPTIONS)]
+    grants = [dict.fromkeys(_grant_desired.ITEM_OPTIONS)]
     tokens = [dict.fromkeys(_token_desired.ITEM_OPTIONS.keys() - {"service_account", "namespace", "return_token"})]
     given = dict.fromkeys(_service_account.ITEM_OPTIONS) | account(grants=grants, tokens=tokens)
     assert len(read_accounts([given])) == 1
