@@ -125,6 +125,8 @@ class Keeper:
             self._note_stored(sink)
         self._binder.predict_retiring(kept.claims if kept else None)
         self._outcome.returned["verified"] = choice.verified
+        if kept:
+            self._outcome.warn(notes(scene.wanted, self._desired.account.place, kept.record, kept.claims))
         self._describe(scene, kept)
 
     def _look(self, account: Object | None, *, check_mode: bool) -> Scene:

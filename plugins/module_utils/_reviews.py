@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from ._api import Api
 from ._errors import ForbiddenError, ProvisionError
@@ -23,6 +24,8 @@ ACCEPTED_WITHIN = 5.0
 # a server remembers an accepted token for 10 s (authentication-token-webhook and loopback caches), and a little more
 _REFUSED_WITHIN = 30.0
 POLL = 0.5
+# what it remembers of tokens that nobody can ask it about is gone after that time
+_MEMORY = 10.5
 
 
 class Reviewer:
@@ -54,6 +57,20 @@ class Reviewer:
         if mode == ALWAYS:
             raise self._forbidden
         return None
+
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._api.connection.now()
+
+    def outlast_memory(self, since: float, mode: str) -> None:
+        """Wait until the server has forgotten that it accepted tokens; nobody waits who does not want to know.
+
+        Args:
+            since: when they were revoked (C(time.monotonic())).
+            mode: C(never), C(auto) or C(always).
+        """
+        if mode != NEVER:
+            time.sleep(max(0.0, since + _MEMORY - time.monotonic()))
 
     def check_right(self, mode: str) -> None:
         """Find out before anything is minted whether its review would be allowed, if it must be.

@@ -9,6 +9,7 @@ Only a token with a handle can be taken back. Of any other it is said until when
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -17,6 +18,7 @@ from ._durations import rfc3339
 from ._errors import ApiError
 from ._handles import Generation, Handle, is_of
 from ._kinds import SECRET
+from ._lifetime import Record
 from ._plan import Outcome
 from ._reviews import Reviewer
 from ._sinks import Sink, as_result
@@ -65,7 +67,10 @@ class Revoker:
                 if self._handle:
                     self._handle.delete(generation)
                 self._note_deleted(generation)
+            deleted = time.monotonic()
             self._prove(tokens, generations, reviewer)
+            if self._has_unseen(tokens, generations, reviewer):
+                reviewer.outlast_memory(deleted, self._desired.verify)
             for sink in occupied:
                 sink.clear()
                 self._note_cleared(sink)
@@ -94,12 +99,22 @@ class Revoker:
         """
         found: dict[str, Claims] = {}
         for sink in self._sinks:
-            token = sink.held().token
+            held = sink.held()
+            token = held.token
             claims = read_claims(token) if token else None
             if token and claims:
                 self._check_account(sink, claims)
+                self._name_other_handle(held.record)
                 found[token] = claims
         return found
+
+    def _name_other_handle(self, record: Record | None) -> None:
+        """With the place goes the last trace of a handle that the task does not give."""
+        other = record.handle if record else None
+        if other and other != self._desired.handle:
+            place = self._desired.account.place
+            text = f"the token of {place} was minted for the handle {other}: only with that can it be taken back"
+            self._outcome.warn([text])
 
     def _check_account(self, sink: Sink, claims: Claims) -> None:
         if not self._is_of_account(claims) and not self._desired.force:
@@ -125,6 +140,12 @@ class Revoker:
             "revoked_after_seconds": max(known) if known and len(known) == len(waited) else None,
             "valid_until": _latest(alive),
         }
+
+    def _has_unseen(self, tokens: dict[str, Claims], generations: Sequence[Generation], reviewer: Reviewer) -> bool:
+        """Whether a token that was still good is in nobody's place, so that its end cannot be watched."""
+        seen = {claims.bound_to[2] for claims in tokens.values() if claims.bound_to}
+        now = reviewer.now()
+        return any(one.uid not in seen and one.expires_at is not None and one.expires_at > now for one in generations)
 
     def _is_of_account(self, claims: Claims) -> bool:
         account = self._desired.account

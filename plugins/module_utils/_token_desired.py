@@ -124,7 +124,7 @@ class DesiredToken:
             handle=check_name(item["handle"]) if item["handle"] is not None else None,
             overlap=None if item["overlap"] is None else seconds(item["overlap"], "overlap"),
             renew_before=share_or_seconds(item["renew_before"], "renew_before"),
-            renew_if_credential_id=item["renew_if_credential_id"],
+            renew_if_credential_id=_credential_id(item["renew_if_credential_id"]),
             strict_renewal=item["strict_renewal"],
             verify=item["verify"],
             sinks=sinks_from_item(item, _sets.label(set_name)),
@@ -285,6 +285,19 @@ def _audiences(given: Sequence[str] | None) -> tuple[str, ...]:
         if not audience:
             raise InputError("audiences: an entry is empty", "leave audiences out for the API server's own")
     return tuple(dict.fromkeys(given or ()))
+
+
+def _credential_id(given: str | None) -> str | None:
+    """As the claim C(jti) has it; kubectl auth whoami and the audit log say C(JTI=) before it."""
+    if not given:
+        return None
+    try:
+        return _names.uid(given.strip().removeprefix("JTI="), "renew_if_credential_id")
+    except InputError:
+        raise InputError(
+            f"renew_if_credential_id: {given!r} is not the id of a token",
+            "give its claim jti: token_info.credential_id, or what the filter token_claims reads",
+        ) from None
 
 
 def _lifetime(given: object) -> int | None:

@@ -267,3 +267,31 @@ def test_a_lost_answer_to_the_deletion_is_made_up_for_by_the_next_run(
     done = run_task("k8s_sa_token", **options, state="absent", kubeconfig=proxied)
     assert not done.get("failed")
     assert (list(tmp_path.iterdir()), secret_names(cluster, namespace)) == ([], [])
+
+
+def test_a_token_that_nobody_watches_is_refused_as_well(
+    cluster: Cluster, run_task: Task, options: Options, tmp_path: Path
+) -> None:
+    options |= {"handle": "ci", "overlap": "1h"}
+    made = run_task("k8s_sa_token", **options)
+    before = (tmp_path / "t").read_text()
+    run_task("k8s_sa_token", **options, renew_if_credential_id=made["token_info"]["credential_id"])
+    # the server remembers for ten seconds that it accepted this one, which is in no place any more
+    assert is_accepted(cluster, before)
+    assert run_task("k8s_sa_token", **options, state="absent")["revoked"]
+    assert not is_accepted(cluster, before)
+
+
+def test_a_handle_that_is_not_given_is_named(run_task: Task, options: Options) -> None:
+    run_task("k8s_sa_token", **options, handle="sched")
+    for check_mode in (True, False):
+        left = run_task("k8s_sa_token", check_mode=check_mode, **options, state="absent")
+        assert "was minted for the handle sched" in left["warnings"][0]
+    taken = run_task("k8s_sa_token", **options, handle="sched", state="absent")
+    assert taken["revoked"]
+
+
+@pytest.mark.parametrize("text", ["nonsense", "JTI=nonsense"])
+def test_only_an_id_can_be_asked_to_go(run_task: Task, options: Options, text: str) -> None:
+    refused = run_task("k8s_sa_token", **options, renew_if_credential_id=text)
+    assert "is not the id of a token" in refused["msg"]

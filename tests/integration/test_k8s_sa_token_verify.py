@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def test_renewal_on_demand_names_the_token_and_is_not_repeated(
     mark = cluster.audit_mark()
     assert predicted_and_done(run_task, wish)["reason"] == "requested"
     assert predicted_and_done(run_task, wish)["reason"] == "up_to_date"
-    assert predicted_and_done(run_task, {**wish, "renew_if_credential_id": "another"})["reason"] == "up_to_date"
+    assert predicted_and_done(run_task, {**wish, "renew_if_credential_id": str(uuid.uuid4())})["reason"] == "up_to_date"
     assert mints(mark) == 1
 
 
