@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ._api import Api
 from ._bound import BoundObject, reference
 from ._claims import Binding, Claims
 from ._errors import ProvisionError
-from ._handles import Generation, Handle, retirements
+from ._handles import Generation, Handle, Retirement, retirements
 from ._kinds import SECRET, Object, Ref, uid_of
 from ._minting import Fresh
 from ._plan import Outcome
@@ -149,9 +150,13 @@ class ToHandle:
         """As far as their time has come."""
         now = self._api.connection.now()
         generation = self._current(current)
-        for retirement in retirements(self._generations, generation, self._overlap, now) if generation else ():
-            self._handle.retire(retirement, now)
-            self._note(retirement.verb, retirement.generation.ref, retirement.reason)
+        due = retirements(self._generations, generation, self._overlap, now) if generation else []
+        for one in self._outside_the_set(due):
+            self._handle.relabel(one)
+            self._note("patch", one.ref, "set_changed")
+        for retirement in due:
+            if self._handle.retire(retirement, now):
+                self._note(retirement.verb, retirement.generation.ref, retirement.reason)
 
     def predict_reference(self) -> None:
         """The same write, only noted."""
@@ -167,8 +172,16 @@ class ToHandle:
         """The same writes, only noted."""
         now = self._api.connection.now()
         current = (self._current(kept) if kept else None) or self._coming
-        for retirement in retirements(self._generations, current, self._overlap, now) if current else ():
+        due = retirements(self._generations, current, self._overlap, now) if current else []
+        for one in self._outside_the_set(due):
+            self._note("patch", one.ref, "set_changed")
+        for retirement in due:
             self._note(retirement.verb, retirement.generation.ref, retirement.reason)
+
+    def _outside_the_set(self, due: Sequence[Retirement]) -> list[Generation]:
+        """Generations that stay and carry the label of another set, or of none."""
+        going = {one.generation.uid for one in due if one.verb == "delete"}
+        return [one for one in self._handle.mislabelled(self._generations) if one.uid not in going]
 
     def _current(self, claims: Claims) -> Generation | None:
         uid = claims.bound_to[2] if claims.bound_to else ""

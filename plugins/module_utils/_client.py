@@ -99,7 +99,7 @@ def with_token(caller: Endpoint, entry: Any, token: str) -> Endpoint:
     Args:
         caller: the connection of the task.
         entry: C(server), C(ca_pem), C(verify) and C(tls_server_name).
-        token: the token.
+        token: the token; empty: nobody's.
     """
     return replace(
         caller,
@@ -108,7 +108,7 @@ def with_token(caller: Endpoint, entry: Any, token: str) -> Endpoint:
         verify=entry.verify or bool(entry.ca_pem),
         ca_pem=entry.ca_pem,
         ca_file=None,
-        authorization=f"Bearer {token}",
+        authorization=f"Bearer {token}" if token else None,
         ssl_context=_context_for(entry) if entry.server.lower().startswith("https") else None,
         tls_server_name=entry.tls_server_name,
         impersonate_user=None,

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from . import _names
 from ._api import Api
 from ._claims import Binding
 from ._durations import instant, rfc3339
-from ._errors import AlreadyExistsError, AmbiguousError, ApiError, InputError
+from ._errors import AlreadyExistsError, AmbiguousError, ApiError, ConflictError, InputError, NotFoundError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 
 HANDLE_LABEL = "tokenwright/handle"
@@ -52,6 +52,7 @@ class Generation:
         created_at: when it was made, on the server's clock.
         expires_at: when the token that is bound to it expires; None: no token was minted, or nobody knows.
         superseded_at: since when the next one is in use.
+        labels: on the server.
     """
 
     ref: Ref
@@ -60,6 +61,7 @@ class Generation:
     created_at: datetime
     expires_at: datetime | None = None
     superseded_at: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def binding(self) -> Binding:
@@ -210,12 +212,24 @@ class Handle:
         """Remember, for whoever looks at the Secret, which token is bound to it and until when."""
         self._annotate(generation, {_EXPIRES_AT: expires_at, _CREDENTIAL: credential_id})
 
-    def retire(self, retirement: Retirement, now: datetime) -> None:
-        """Carry it out."""
+    def retire(self, retirement: Retirement, now: datetime) -> bool:
+        """Carry it out; returns whether there was anything left to do."""
         if retirement.verb == "delete":
             self.delete(retirement.generation)
-        else:
+            return True
+        try:
             self._annotate(retirement.generation, {_SUPERSEDED_AT: rfc3339(now)})
+        except (NotFoundError, ConflictError):
+            return False  # another run was faster
+        return True
+
+    def mislabelled(self, generations: Sequence[Generation]) -> list[Generation]:
+        """Those that do not carry the labels of the set that the token is in by now."""
+        return [one for one in generations if any(one.labels.get(key) != value for key, value in self._labels.items())]
+
+    def relabel(self, generation: Generation) -> None:
+        """Put it into the set."""
+        self._api.patch(generation.ref, {"metadata": {"uid": generation.uid, "labels": dict(self._labels)}})
 
     def delete(self, generation: Generation) -> None:
         """Take the token of this generation back."""
@@ -260,6 +274,7 @@ class Handle:
             created_at=instant(metadata["creationTimestamp"], "creationTimestamp"),
             expires_at=_time(annotations.get(_EXPIRES_AT)),
             superseded_at=_time(annotations.get(_SUPERSEDED_AT)),
+            labels=metadata.get("labels") or {},
         )
 
 

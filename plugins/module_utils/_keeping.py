@@ -170,7 +170,7 @@ class Keeper:
         with ExitStack() as stack:
             stores = [(sink, stack.enter_context(sink.prepared())) for sink in unfit]
             for sink in unfit:
-                sink.try_out(kept.token, self._desired.verify)
+                sink.try_out(kept.token)
             self._store(stores, kept)
         self._outcome.returned["verified"] = choice.verified
         self._binder.retire(kept.claims)
@@ -219,7 +219,7 @@ class Keeper:
             )
         self._outcome.returned["verified"] = verified
         for sink in self._sinks:
-            sink.try_out(fresh.token, item.verify)
+            sink.try_out(fresh.token)
 
     def _leave(self, scene: Scene, choice: Choice, error: ProvisionError) -> None:
         """Leave a token that is only due where it is, if what went wrong will pass.
@@ -250,14 +250,15 @@ class Keeper:
 
     def _mourn(self, error: ProvisionError, fresh: Fresh) -> None:
         """The new token got nowhere, as far as is known: take it back, or say so."""
+        if isinstance(error, AmbiguousError) or self._binder.given_up():
+            return
+        place, until = self._desired.account.place, fresh.record.expires_at
         if isinstance(error, OvertakenError):
-            if not self._binder.given_up():
-                place, until = self._desired.account.place, fresh.record.expires_at
-                self._outcome.warn(
-                    [f"another run stored a token of {place} first; ours is not used and lives until {until}"]
-                )
-        elif not isinstance(error, AmbiguousError):
-            error.adding(f"the new token is lost and lives until {fresh.record.expires_at}")
+            self._outcome.warn(
+                [f"another run stored a token of {place} first; ours is not used and lives until {until}"]
+            )
+        else:
+            error.adding(f"the new token is lost and lives until {until}")
 
     # what is said
 

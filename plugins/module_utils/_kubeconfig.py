@@ -183,7 +183,22 @@ def _enter(config: dict[str, Any], slot: _Slot, *, force: bool, place: str) -> N
             f"choose another {slot.singular}_name, or set force to replace it",
             code="entry_taken",
         )
+    if not force and slot.plural == "clusters" and current.get("server") != slot.content["server"]:
+        _refuse_redirection(config, slot, place)
     present[slot.singular] = slot.content
+
+
+def _refuse_redirection(config: Mapping[str, Any], slot: _Slot, place: str) -> None:
+    """A cluster of ours gets another address: others that refer to it must not be led there with it."""
+    users = [
+        one["name"] for one in config.get("contexts") or () if (one.get("context") or {}).get("cluster") == slot.name
+    ]
+    if len(users) > 1:
+        raise InputError(
+            f"{place}: cluster {slot.name} has another server, and the contexts {', '.join(users)} refer to it",
+            "choose another cluster_name, or set force to lead them all there",
+            code="entry_taken",
+        )
 
 
 def _agrees(current: Mapping[str, Any], content: Mapping[str, Any]) -> bool:

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from . import _kubeconfig, _yaml
@@ -24,6 +27,12 @@ with suppress(ImportError):
     import yaml
 
 _PLACEHOLDER = Record("", None, (), (), "1970-01-01T00:00:00Z")
+
+
+@lru_cache(maxsize=4)
+def _loaded(text: str) -> Any:
+    """Parsing takes longer than all the rest, and one item looks several times; nobody changes what comes from here."""
+    return _yaml.load(text)
 
 
 class KubeconfigSink:
@@ -71,7 +80,8 @@ class KubeconfigSink:
     def prepared(self) -> Iterator[Store]:
         """With the file's successor at hand, its space reserved."""
         config = self._read()
-        # a name that is taken is found before a token is minted
+        # a name that is taken, and a server that is not there, are found before a token is minted
+        self._trial.reach(self._entry)
         preview = _yaml.dump(self._merged(config, "", _PLACEHOLDER))
         with PrivateFile(self.place, self._permissions, reserve=len(preview)) as replacement:
 
@@ -80,9 +90,9 @@ class KubeconfigSink:
 
             yield store
 
-    def try_out(self, token: str, mode: str) -> None:
+    def try_out(self, token: str) -> None:
         """On the server of the entry, with its certificate authority."""
-        self._trial(self._entry, token, mode)
+        self._trial.use(self._entry, token)
 
     def is_occupied(self) -> bool:
         """Whether clearing would change anything."""
@@ -96,7 +106,9 @@ class KubeconfigSink:
             remove(self.place)
             self._sidecar.remove()
             return
-        with PrivateFile(self.place, self._permissions) as replacement:
+        # others use the file as well: it stays as open to them as it is
+        kept = replace(self._permissions, mode=stat.S_IMODE(os.stat(self.place).st_mode))
+        with PrivateFile(self.place, kept) as replacement:
             replacement.commit(_yaml.dump(left))
 
     def _merged(self, config: dict[str, Any], token: str, record: Record) -> dict[str, Any]:
@@ -106,7 +118,7 @@ class KubeconfigSink:
     def _read(self) -> dict[str, Any]:
         text = read_private(self.place)
         try:
-            return _kubeconfig.check_shape(_yaml.load(text) if text else None, self.place)
+            return _kubeconfig.check_shape(_loaded(text) if text else None, self.place)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" (line {mark.line + 1})" if mark else ""

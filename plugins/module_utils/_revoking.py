@@ -10,12 +10,13 @@ Only a token with a handle can be taken back. Of any other it is said until when
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from enum import Enum
 
 from ._claims import Claims, read_claims
 from ._durations import rfc3339
-from ._errors import ApiError
+from ._errors import ApiError, ProvisionError
 from ._handles import Generation, Handle, is_of
 from ._kinds import SECRET
 from ._lifetime import Record
@@ -26,6 +27,15 @@ from ._token_desired import DesiredToken
 from ._token_info import fingerprint
 
 REVOKED = "revoked"
+
+
+class Fate(Enum):
+    """What became of a token."""
+
+    REVOKED = "revoked"
+    ALIVE = "alive"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
 
 
 class Revoker:
@@ -49,19 +59,22 @@ class Revoker:
         self._handle = handle
         self._uid = uid
         self._cleared: list[Sink] = []
+        self._refused: list[ProvisionError] = []
+        self._waited: list[float] = []
         self._would = "is"
 
     def revoke(self, reviewer: Reviewer) -> None:
-        """Do it.
+        """Do it: whatever a place may hold, what can be taken back is taken back first.
 
         Raises:
             ProvisionError: it could not be done, or the server still accepts the token.
         """
+        reviewer.check_right(self._desired.verify)
         with ExitStack() as locks:
-            occupied = [sink for sink in self._sinks if sink.is_occupied()]
+            occupied = self._occupied()
             for sink in sorted(occupied, key=lambda one: one.place):
                 locks.enter_context(sink.locked())
-            tokens = self._tokens()
+            tokens = self._tokens(occupied)
             generations = self._generations()
             for generation in generations:
                 if self._handle:
@@ -75,37 +88,51 @@ class Revoker:
                 sink.clear()
                 self._note_cleared(sink)
         self._describe(tokens)
+        if self._refused:
+            raise self._refused[0]
 
-    def predict(self) -> None:
+    def predict(self, reviewer: Reviewer) -> None:
         """Say what would be done."""
         self._would = "would be"
-        tokens = self._tokens()
+        reviewer.check_right(self._desired.verify)
+        occupied = self._occupied()
+        tokens = self._tokens(occupied)
         for generation in self._generations():
             self._note_deleted(generation)
-        for sink in self._sinks:
-            if sink.is_occupied():
-                self._note_cleared(sink)
+        for sink in occupied:
+            self._note_cleared(sink)
         self._outcome.returned |= {"revoked": None, "revoked_after_seconds": None, "valid_until": _latest(tokens)}
         self._describe(tokens)
+        if self._refused:
+            raise self._refused[0]
+
+    def _occupied(self) -> list[Sink]:
+        """The places that hold something of ours; one that holds something else is no reason to leave the rest."""
+        found = []
+        for sink in self._sinks:
+            try:
+                token = sink.held().token if sink.is_occupied() else None
+                claims = read_claims(token) if token else None
+                if claims:
+                    self._check_account(sink, claims)
+                if sink.is_occupied():
+                    found.append(sink)
+            except ProvisionError as error:
+                self._refused.append(error)
+        return found
 
     def _generations(self) -> list[Generation]:
         return self._handle.read() if self._handle else []
 
-    def _tokens(self) -> dict[str, Claims]:
-        """The readable tokens in the places, with what they say of themselves.
-
-        Raises:
-            ApiError: one is another account's.
-        """
+    def _tokens(self, occupied: Sequence[Sink]) -> dict[str, Claims]:
+        """The readable tokens in the places, with what they say of themselves."""
         found: dict[str, Claims] = {}
-        for sink in self._sinks:
+        for sink in occupied:
             held = sink.held()
-            token = held.token
-            claims = read_claims(token) if token else None
-            if token and claims:
-                self._check_account(sink, claims)
+            claims = read_claims(held.token) if held.token else None
+            if held.token and claims:
                 self._name_other_handle(held.record)
-                found[token] = claims
+                found[held.token] = claims
         return found
 
     def _name_other_handle(self, record: Record | None) -> None:
@@ -127,19 +154,45 @@ class Revoker:
 
     def _prove(self, tokens: dict[str, Claims], generations: Sequence[Generation], reviewer: Reviewer) -> None:
         """See for every token whether the server refuses it; wait for those that must die now."""
-        alive: dict[str, Claims] = {}
-        waited: list[float | None] = []
-        for token, claims in tokens.items():
-            if self._is_doomed(claims):
-                waited.append(reviewer.seconds_until_refused(token, claims.audiences, self._desired.verify))
-            elif reviewer.accepts(token, claims.audiences, self._desired.verify) is not False:
-                alive[token] = claims
-        known = [seconds for seconds in waited if seconds is not None]
+        deleted = {generation.uid for generation in generations}
+        fates = {token: self._fate(token, claims, deleted, reviewer) for token, claims in tokens.items()}
+        alive = {token: claims for token, claims in tokens.items() if fates[token] is Fate.ALIVE}
         self._outcome.returned |= {
-            "revoked": not alive if tokens or generations else None,
-            "revoked_after_seconds": max(known) if known and len(known) == len(waited) else None,
+            "revoked": self._verdict(set(fates.values()), has_deleted=bool(deleted)),
+            "revoked_after_seconds": max(self._waited) if self._waited and not alive else None,
             "valid_until": _latest(alive),
         }
+        unknown = {token: claims for token, claims in tokens.items() if fates[token] is Fate.UNKNOWN}
+        if unknown:
+            place, until = self._desired.account.place, _latest(unknown)
+            said = (
+                f"the API server does not know the token of {place}: its account is gone, or it is of another cluster,"
+            )
+            self._outcome.warn([f"{said} where it may live until {until}"])
+
+    def _fate(self, token: str, claims: Claims, deleted: Collection[str], reviewer: Reviewer) -> Fate:
+        """What became of one token; a refusal proves something only if the token is known to be of this cluster."""
+        mode = self._desired.verify
+        is_deleted = claims.bound_to is not None and claims.bound_to[2] in deleted
+        accepted = reviewer.accepts(token, claims.audiences, mode)
+        if claims.expires_at <= reviewer.now():
+            return Fate.EXPIRED
+        if accepted is None:
+            return Fate.REVOKED if is_deleted else Fate.ALIVE
+        if accepted and not is_deleted and not self._is_doomed(claims):
+            return Fate.ALIVE
+        if not accepted and not is_deleted and claims.uid != self._uid:
+            return Fate.UNKNOWN
+        seconds = reviewer.seconds_until_refused(token, claims.audiences, mode)
+        self._waited += [seconds] if seconds is not None else []
+        return Fate.REVOKED
+
+    def _verdict(self, fates: Collection[Fate], *, has_deleted: bool) -> bool | None:
+        if Fate.ALIVE in fates:
+            return False
+        if Fate.UNKNOWN in fates:
+            return None
+        return True if has_deleted or Fate.REVOKED in fates else None
 
     def _has_unseen(self, tokens: dict[str, Claims], generations: Sequence[Generation], reviewer: Reviewer) -> bool:
         """Whether a token that was still good is in nobody's place, so that its end cannot be watched."""

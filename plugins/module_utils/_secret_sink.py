@@ -17,12 +17,12 @@ from typing import Any
 
 from ._api import Api
 from ._choice import Held
-from ._claims import looks_like_token
+from ._claims import read_claims
 from ._errors import AlreadyExistsError, ApiError, ConflictError, OvertakenError, ProvisionError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 from ._lifetime import Record
 from ._namespaces import coming_notes, namespace_ref
-from ._secret_formats import KEYS, TOKEN, Content, decoded, encoded
+from ._secret_formats import KEYS, KUBECONFIG, TOKEN, Content, decoded, encoded
 from ._sinks import DesiredSink, Store, Trial
 
 # what we made, and may therefore delete; of any other Secret only our keys are ours
@@ -81,16 +81,18 @@ class SecretSink:
         """The same write with a placeholder as a dry run: rights, quota and admission are found out about here."""
         secret = self._seen
         self._write(secret, "placeholder", _PLACEHOLDER, dry_run=True)
+        if self._content.format != TOKEN:
+            self._trial.reach(self._content.entry)
 
         def store(token: str, record: Record) -> None:
             self._write(secret, token, record, dry_run=False)
 
         yield store
 
-    def try_out(self, token: str, mode: str) -> None:
+    def try_out(self, token: str) -> None:
         """A format that is used with one certain cluster is tried there; a bare token may be for anybody."""
         if self._content.format != TOKEN:
-            self._trial(self._content.entry, token, mode)
+            self._trial.use(self._content.entry, token)
 
     def is_occupied(self) -> bool:
         """Whether there is anything of ours in it."""
@@ -126,19 +128,31 @@ class SecretSink:
                 code="foreign_content",
                 hint="choose another name",
             )
+        self._check_account(secret)
         try:
             token = self._content.token_in(decoded(secret.get("data")))
         except (ValueError, ProvisionError):
-            token, readable = None, False
-        else:
-            readable = token is None or looks_like_token(token) or self._content.format != TOKEN
-        if not readable and _record(secret) is None and not self._force:
+            token = None
+        keys = [key for key in KEYS[self._content.format] if key in (secret.get("data") or {})]
+        # without a record of ours only a token of a service account is recognised, and only where nothing else is
+        is_known = token is not None and read_claims(token) is not None and self._content.format != KUBECONFIG
+        if keys and not is_known and _record(secret) is None and not self._force:
             raise ApiError(
-                f"{self._ref} holds something else than a token in the key {KEYS[self._content.format][0]}",
+                f"{self._ref} holds something else than a token in the key {keys[0]}",
                 code="foreign_content",
                 hint="choose another name, or set force",
             )
         return token
+
+    def _check_account(self, secret: Object) -> None:
+        """A Secret that was made for another account is that one's."""
+        owner = (secret["metadata"].get("annotations") or {}).get(_ACCOUNT)
+        if self._is_ours(secret) and owner != self._content.account.place and not self._force:
+            raise ApiError(
+                f"{self._ref} was made for a token of {owner}, not of {self._content.account.place}",
+                code="other_account",
+                hint="correct the name or the account, or set force",
+            )
 
     def _check_writable(self, secret: Object) -> None:
         if secret.get("immutable"):

@@ -11,10 +11,10 @@ that the next run can tell a changed request from an unchanged one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from . import _auth, _names, _secret_formats
@@ -159,7 +159,11 @@ def _of_a_file(said: Mapping[str, Any], option: str, dummy: Mapping[str, str]) -
 
 
 def _of_a_secret(said: Mapping[str, Any], option: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    own = _names.label_values(said.get("labels") or {}, f"{option}.labels")
+    given = _names.label_values(said.get("labels") or {}, f"{option}.labels")
+    reserved = [key for key in given if key.startswith("tokenwright/")]
+    if reserved:
+        raise InputError(f"{option}.labels: {reserved[0]} is a label of this collection's own", "choose another")
+    own = {key: value for key, value in given.items() if value is not None}
     found: dict[str, Any] = {"name": _names.object_name(said["name"], f"{option}.name")}
     found["labels"] = {**own, **labels}
     if "format" in said:
@@ -219,8 +223,14 @@ class Store(Protocol):
         """Do it."""
 
 
-# tries a token on the cluster of a kubeconfig entry; raises if it is refused (entry, token, verify mode)
-Trial: TypeAlias = Callable[[Entry, str, str], None]
+class Trial(Protocol):
+    """Tries what a kubeconfig entry says, unless C(verify) is C(never)."""
+
+    def reach(self, entry: Entry) -> None:
+        """Whether its server is there; raises if not. Nobody is asked who is there."""
+
+    def use(self, entry: Entry, token: str) -> None:
+        """Call the server as the token's account; raises if it is refused."""
 
 
 class Sink(Protocol):
@@ -265,7 +275,7 @@ class Sink(Protocol):
     def prepared(self) -> AbstractContextManager[Store]:
         """Whatever can fail without a token fails on entry."""
 
-    def try_out(self, token: str, mode: str) -> None:
+    def try_out(self, token: str) -> None:
         """Use the token as the reader of the place will; raises when that fails."""
 
     def is_occupied(self) -> bool:

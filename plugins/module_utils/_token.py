@@ -20,7 +20,7 @@ from ._auth import ConnectionOptions
 from ._binders import Binder, ToHandle, ToObject, Unbound
 from ._converge import Snapshot, read
 from ._entry import UseCase
-from ._errors import ApiError, ForbiddenError, Target
+from ._errors import ApiError, ForbiddenError, ProvisionError, Target
 from ._findings import RiskPolicy, transport_findings
 from ._handles import HANDLE_LABEL, Handle
 from ._keeping import Keeper
@@ -46,8 +46,8 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 ARGUMENT_SPEC[LIST]["no_log"] = False
 
-# a token and the places it is kept in
-Placed: TypeAlias = tuple[DesiredToken, Sequence[Sink]]
+# a token and the places it is kept in, or why they cannot be had
+Placed: TypeAlias = tuple[DesiredToken, Sequence[Sink], "ProvisionError | None"]
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
@@ -65,17 +65,19 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     endpoint = api.connection.endpoint
     warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
     workshop = Workshop(api, options, secrets, params["workers"])
-    placed = [(item, workshop.sinks(item.sinks, item.account, force=item.force)) for item in items.desired]
+    placed = [_placed(workshop, item) for item in items.desired]
     _refuse_shared_entries(placed)
     live = read(api, [item.account for item in items.desired], params["workers"])
     reviewer = Reviewer(api)
 
     def work(token: Placed, outcome: Outcome) -> None:
-        item, sinks = token
+        item, sinks, error = token
+        if error:
+            raise error
         if not item.present:
             uid = uid_of(live[item.account]) if item.account in live else None
             revoker = Revoker(item, sinks, outcome, handle=_handle(api, item), uid=uid)
-            revoker.predict() if check_mode else revoker.revoke(reviewer)
+            revoker.predict(reviewer) if check_mode else revoker.revoke(reviewer)
             return
         account = _account(api, item, live, check_mode=check_mode)
         mint = Mint(api, Order(item.account, item.audiences, item.seconds, item.handle), secrets)
@@ -90,11 +92,18 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
 def _refuse_shared_entries(placed: Sequence[Placed]) -> None:
     """The same for Secrets and the entries of kubeconfigs, whose names are known only with the connection."""
     tenants: dict[str, list[str]] = defaultdict(list)
-    for item, sinks in placed:
+    for item, sinks, dummy in placed:
         for sink in sinks:
             for entry in sink.entries:
                 tenants[entry].append(item.account.place)
     refuse_tenants(tenants)
+
+
+def _placed(workshop: Workshop, item: DesiredToken) -> Placed:
+    try:
+        return item, workshop.sinks(item.sinks, item.account, force=item.force, verify=item.verify), None
+    except ProvisionError as error:
+        return item, (), error
 
 
 def _begin(token: Placed) -> Outcome:

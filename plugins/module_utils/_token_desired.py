@@ -18,7 +18,7 @@ from ._claims import Binding
 from ._durations import seconds, share_or_seconds
 from ._errors import InputError
 from ._findings import Finding
-from ._handles import check_name
+from ._handles import check_name, is_of
 from ._kinds import SERVICE_ACCOUNT, Ref
 from ._lifetime import Wanted
 from ._reviews import AUTO, MODES
@@ -63,6 +63,7 @@ _LONG = 30 * 24 * 3600
 
 # the lifetime that makes the server give a Pod's token a year (KEP-1205, extended tokens)
 _EXTENDED = 3607
+_YEAR = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,12 @@ class DesiredToken:
             )
         if self.overlap is not None and not self.handle:
             raise InputError(f"{place}: overlap needs handle", "only a token with a handle can be taken back earlier")
+        for sink in self.sinks:
+            if self.handle and self._is_generation(sink):
+                raise InputError(
+                    f"{place}: the Secret {sink.name} of sinks is called like those of the handle {self.handle}",
+                    "choose another name",
+                )
         if self.present and not self.sinks and not self.return_token:
             raise InputError(
                 f"{place}: nothing would keep the token",
@@ -156,6 +163,18 @@ class DesiredToken:
                 "give the handle, or the places (dest, kubeconfig_dest or sinks)",
                 code="no_sink",
             )
+
+    def _is_generation(self, sink: DesiredSink) -> bool:
+        """Whether a Secret is where those of the handle are, and called like them."""
+        is_here = sink.connection is None and sink.namespace in (None, self.account.namespace)
+        return sink.type == "secret" and is_here and is_of(str(self.handle), ("Secret", sink.name, ""))
+
+    @property
+    def longest(self) -> int:
+        """Seconds for which the server may accept the token: a year where it extends a Pod's."""
+        asked = self.seconds or _DEFAULT
+        is_extended = asked == _EXTENDED and self.bound is not None and self.bound.ref.kind.name == "Pod"
+        return _YEAR if is_extended else asked
 
     def wanted(self, uid: str, bindings: tuple[Binding, ...] | None) -> Wanted:
         """What a stored token is held against.
@@ -190,7 +209,7 @@ class DesiredToken:
     @property
     def warnings(self) -> list[str]:
         """What is allowed and hardly meant."""
-        if self.seconds == _EXTENDED and self.bound and self.bound.ref.kind.name == "Pod" and self.present:
+        if self.present and self.longest != (self.seconds or _DEFAULT):
             return [
                 f"{self.account.place}: the API server may make a year of {_EXTENDED} seconds for a token that is "
                 "bound to a Pod: ask for another lifetime"
@@ -235,7 +254,7 @@ class Rails:
                 f"allowed are {', '.join(self.namespaces) or 'none'}",
                 code="namespace_not_allowed",
             )
-        asked = desired.seconds or _DEFAULT
+        asked = desired.longest
         if self.seconds is not None and desired.present and asked > self.seconds:
             raise InputError(
                 f"{desired.account.place}: a lifetime of {asked} seconds is over max_expiration_seconds "

@@ -40,22 +40,23 @@ class Workshop:
         self._others: dict[ConnectionOptions, Api] = {}
         self._root_cas: dict[str, str | None] = {}
 
-    def sinks(self, desired: Sequence[DesiredSink], account: Ref, *, force: bool) -> list[Sink]:
+    def sinks(self, desired: Sequence[DesiredSink], account: Ref, *, force: bool, verify: str) -> list[Sink]:
         """The places of one token, in order.
 
         Raises:
             ProvisionError: a cluster cannot be reached, or a certificate authority cannot be read.
         """
-        return [self._sink(one, account, force=force) for one in desired]
+        trial = ClusterTrial(self._api, self._options, verify)
+        return [self._sink(one, account, trial, force=force) for one in desired]
 
-    def _sink(self, desired: DesiredSink, account: Ref, *, force: bool) -> Sink:
+    def _sink(self, desired: DesiredSink, account: Ref, trial: ClusterTrial, *, force: bool) -> Sink:
         if desired.type == FILE:
             return FileSink(desired, force=force)
         entry = self._entry(desired, account)
         if desired.type == KUBECONFIG:
-            return KubeconfigSink(desired, entry, self._try_out, force=force)
+            return KubeconfigSink(desired, entry, trial, force=force)
         content = Content(desired.format, entry, account)
-        return SecretSink(desired, self._cluster_of(desired), content, self._try_out, force=force)
+        return SecretSink(desired, self._cluster_of(desired), content, trial, force=force)
 
     def _cluster_of(self, desired: DesiredSink) -> Api:
         """The cluster that a Secret is in; connections are shared."""
@@ -97,36 +98,54 @@ class Workshop:
         return self._root_ca(namespace) if needs_one or not endpoint.verify else None
 
     def _root_ca(self, namespace: str) -> str | None:
-        if namespace not in self._root_cas:
-            try:
-                found = self._api.get(Ref(CONFIG_MAP, namespace, _ROOT_CA))
-            except ForbiddenError:
-                found = None
-            self._root_cas[namespace] = ((found or {}).get("data") or {}).get("ca.crt")
-        return self._root_cas[namespace]
+        # it is the same in all, but takes a moment to come into a new one
+        for place in (namespace, "default"):
+            if not self._root_cas.get(place):
+                self._root_cas[place] = self._root_ca_in(place)
+            if self._root_cas[place]:
+                return self._root_cas[place]
+        return None
 
-    def _try_out(self, entry: Entry, token: str, mode: str) -> None:
+    def _root_ca_in(self, namespace: str) -> str | None:
+        try:
+            found = self._api.get(Ref(CONFIG_MAP, namespace, _ROOT_CA))
+        except ForbiddenError:
+            return None
+        return ((found or {}).get("data") or {}).get("ca.crt")
+
+
+class ClusterTrial:
+    """Tries kubeconfig entries from where the task runs, in the way the task reaches its own cluster."""
+
+    def __init__(self, api: Api, options: ConnectionOptions, mode: str) -> None:
+        self._endpoint = api.connection.endpoint
+        self._options = options
+        self._mode = mode
+
+    def reach(self, entry: Entry) -> None:
+        """Whether the server of the entry answers; that of the task does already.
+
+        Raises:
+            ProvisionError: it does not.
+        """
+        if self._mode == NEVER or entry.server == self._endpoint.server:
+            return
+        try:
+            self._whoami(entry, "")
+        except ProvisionError as error:
+            if error.http_status is None:
+                raise
+
+    def use(self, entry: Entry, token: str) -> None:
         """Call the server of the entry as the account.
 
         Raises:
             ProvisionError: it cannot be reached, or does not accept the token.
         """
-        if mode == NEVER:
-            return
-        endpoint = _client.with_token(self._api.connection.endpoint, entry, token)
-        connection = Connection(
-            endpoint, request_timeout=self._options.request_timeout, retry_timeout=self._options.retry_timeout
-        )
-        try:
-            self._call(Api(connection), entry)
-        finally:
-            connection.close()
-
-    def _call(self, api: Api, entry: Entry) -> None:
         deadline = time.monotonic() + ACCEPTED_WITHIN
-        while True:
+        while self._mode != NEVER:
             try:
-                api.whoami()
+                self._whoami(entry, token)
                 return
             except ProvisionError as error:
                 if error.http_status in (403, 404):
@@ -141,6 +160,17 @@ class Workshop:
                     "same cluster; with verify: never it is stored untried",
                 )
             time.sleep(POLL)
+
+    def _whoami(self, entry: Entry, token: str) -> None:
+        connection = Connection(
+            _client.with_token(self._endpoint, entry, token),
+            request_timeout=self._options.request_timeout,
+            retry_timeout=self._options.retry_timeout,
+        )
+        try:
+            Api(connection).whoami()
+        finally:
+            connection.close()
 
 
 def _authority(path: str) -> str:

@@ -224,7 +224,7 @@ def test_an_unreachable_server_ends_a_bulk_task_in_the_time_of_one_item(ask: Ask
 
 UNUSABLE: list[tuple[dict[str, Any], str]] = [
     ({"kubeconfig": 5}, "kubeconfig: int is neither a path nor the content"),
-    ({"kubeconfig": []}, "kubeconfig: list is neither a path nor the content"),
+    ({"kubeconfig": []}, "kubeconfig has content that is no mapping"),
     ({"host": "https://127.0.0.1:99999"}, "no usable server address"),
     ({"host": "https://[::1"}, "no usable server address"),
     ({"host": "https://127.0.0.1:6443/ x"}, "no usable server address"),

@@ -239,7 +239,9 @@ def test_an_account_or_namespace_that_is_gone_is_no_obstacle(
     token = (tmp_path / "t").read_text()
     cluster.kubectl("delete", "serviceaccount", "app", "-n", namespace)
     done = taken_back(run_task, options)
-    assert (done["revoked"], done["valid_until"]) == (True, None)
+    # a token of another cluster would look the same, so nothing is claimed
+    assert (done["revoked"], done["valid_until"]) == (None, None)
+    assert "its account is gone, or it is of another cluster" in done["warnings"][0]
     assert not is_accepted(cluster, token)
     gone = taken_back(run_task, {**options, "namespace": "gone", "handle": "ci"})
     assert (gone["changed"], gone["revoked"]) == (False, None)
@@ -251,7 +253,7 @@ def test_an_expired_token_needs_no_revoking(cluster: Cluster, run_task: Task, op
         resigned(cluster, (tmp_path / "t").read_text(), iat=1600000000, nbf=1600000000, exp=1600003600)
     )
     done = taken_back(run_task, options)
-    assert (done["changed"], done["revoked"], done["valid_until"]) == (True, True, None)
+    assert (done["changed"], done["revoked"], done["valid_until"]) == (True, None, None)
 
 
 def test_a_lost_answer_to_the_deletion_is_made_up_for_by_the_next_run(
@@ -295,3 +297,20 @@ def test_a_handle_that_is_not_given_is_named(run_task: Task, options: Options) -
 def test_only_an_id_can_be_asked_to_go(run_task: Task, options: Options, text: str) -> None:
     refused = run_task("k8s_sa_token", **options, renew_if_credential_id=text)
     assert "is not the id of a token" in refused["msg"]
+
+
+def test_a_place_that_is_in_the_way_does_not_keep_the_token_alive(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, tmp_path: Path
+) -> None:
+    options |= {"handle": "ci"}
+    run_task("k8s_sa_token", **options)
+    token = (tmp_path / "t").read_text()
+    (tmp_path / "junk").write_text("somebody's")
+    failed = run_task(
+        "k8s_sa_token", **options, sinks=[{"type": "file", "path": str(tmp_path / "junk")}], state="absent"
+    )
+    assert failed["error"]["code"] == "foreign_content"
+    assert secret_names(cluster, namespace) == []
+    assert not is_accepted(cluster, token)
+    assert not (tmp_path / "t").exists()
+    assert (tmp_path / "junk").read_text() == "somebody's"

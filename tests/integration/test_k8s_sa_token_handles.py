@@ -273,3 +273,25 @@ def test_a_handle_that_is_left_behind_is_named(run_task: Task, options: Options)
         assert changed["reason"] == "binding_changed"
         assert any(f"handle {handle} of" in warning for warning in changed["warnings"])
     assert "warnings" not in run_task("k8s_sa_token", **options)
+
+
+def test_a_handle_follows_its_token_into_another_set(namespace: str, run_task: Task, options: Options) -> None:
+    token = {key: value for key, value in options.items() if key != "namespace"}
+    other = {"name": "app", "dest": f"{options['dest']}-other", "handle": "other"}
+
+    def declare(name: str, *tokens: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
+        listed = {"namespace": namespace, "tokens": list(tokens), "set_name": name, "prune": True}
+        return run_task("k8s_sa_token", check_mode=check_mode, **listed)
+
+    declare("a", token, other)
+    predicted = declare("b", token, check_mode=True)
+    moved = declare("b", token)
+    assert predicted["actions"] == moved["actions"]
+    assert [(one["verb"], one["reason"]) for one in moved["actions"]] == [("patch", "set_changed")]
+    assert not declare("a", other)["changed"]
+    assert not declare("b", token)["changed"]
+
+
+def test_a_place_must_not_be_called_like_a_generation(run_task: Task, options: Options) -> None:
+    refused = run_task("k8s_sa_token", **options, sinks=[{"type": "secret", "name": "ci-7"}])
+    assert "is called like those of the handle ci" in refused["msg"]

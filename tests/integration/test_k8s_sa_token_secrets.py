@@ -332,3 +332,40 @@ def test_the_connection_of_a_secret_inherits_nothing(
     assert result["failed"]
     assert result["error"]["http_status"] in (401, 403)
     assert "anonymous" in result["msg"] or result["error"]["http_status"] == 401
+
+
+FOREIGN: list[tuple[str, dict[str, str]]] = [
+    ("token", {"token": base64.b64encode(b"\xff\xfe").decode()}),
+    ("token", {"ca.crt": base64.b64encode(b"somebody's").decode()}),
+    ("kubeconfig", {"kubeconfig": base64.b64encode(b"users: [{name: admin, user: {}}]").decode()}),
+    ("argocd_cluster", {"config": base64.b64encode(b'{"username": "admin"}').decode()}),
+    ("argocd_cluster", {"config": base64.b64encode(b'{"bearerToken": "opaque"}').decode()}),
+]
+
+
+@pytest.mark.parametrize(("form", "data"), FOREIGN)
+def test_what_others_keep_under_our_keys_stays(
+    cluster: Cluster, namespace: str, run_task: Task, form: str, data: dict[str, str]
+) -> None:
+    run_task("k8s_sa", name="app", namespace=namespace)
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "theirs", "namespace": namespace}, "data": data}
+    cluster.kubectl("create", "-f", "-", input=json.dumps(body))
+    sink = {"type": "secret", "name": "theirs", "format": form}
+    for state in ("present", "absent"):
+        for check_mode in (True, False):
+            options = {"name": "app", "namespace": namespace, "state": state, "sinks": [sink]}
+            refused = run_task("k8s_sa_token", check_mode=check_mode, **options)
+            assert refused["error"]["code"] == "foreign_content"
+    live = json.loads(cluster.kubectl("get", "secret", "theirs", "-n", namespace, "-o", "json").stdout)
+    assert live["data"] == data
+
+
+def test_a_secret_of_another_account_is_neither_replaced_nor_deleted(namespace: str, run_task: Task) -> None:
+    run_task("k8s_sa", namespace=namespace, accounts=[{"name": "a"}, {"name": "b"}])
+    place = {"type": "secret", "name": "ours"}
+    run_task("k8s_sa_token", name="a", namespace=namespace, sinks=[place])
+    for form in ("token", "kubeconfig"):
+        for state in ("present", "absent"):
+            options = {"name": "b", "namespace": namespace, "state": state, "sinks": [{**place, "format": form}]}
+            assert run_task("k8s_sa_token", **options)["error"]["code"] == "other_account"
+    assert not run_task("k8s_sa_token", name="a", namespace=namespace, sinks=[place])["changed"]

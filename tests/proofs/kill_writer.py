@@ -72,7 +72,7 @@ def _sink(job: Job) -> Sink:
     desired = DesiredSink(job.kind, path=job.path)
     if job.kind == FILE:
         return FileSink(desired, force=False)
-    return KubeconfigSink(desired, _entry(job), _not_tried_out, force=False)
+    return KubeconfigSink(desired, _entry(job), NotTried(), force=False)
 
 
 def _entry(job: Job) -> Entry:
@@ -93,8 +93,15 @@ def _entry(job: Job) -> Entry:
     )
 
 
-def _not_tried_out(entry: Entry, token: str, mode: str) -> None:
-    raise AssertionError(f"writing is not trying out: {entry.server}, {mode}, {len(token)}")
+class NotTried:
+    """No server is asked: this is about files."""
+
+    def reach(self, entry: Entry) -> None:
+        """Not asked."""
+
+    def use(self, entry: Entry, token: str) -> None:
+        """Writing is not trying out."""
+        raise AssertionError(f"writing is not trying out: {entry.server}, {len(token)}")
 
 
 def _write_when_told(job: Job) -> NoReturn:
