@@ -263,6 +263,58 @@ MISTAKES = (
     ),
 )
 
+_SECRETS = [
+    {"type": "secret", "name": "leak-token"},
+    {"type": "secret", "name": "leak-kubeconfig", "format": "kubeconfig"},
+    {"type": "secret", "name": "leak-cluster", "format": "argocd_cluster"},
+]
+
+
+def _far(name: str, **connection: Any) -> list[dict[str, Any]]:
+    """A Secret that is reached by a connection of its own."""
+    return [{"type": "secret", "name": name, "connection": connection}]
+
+
+# In the cluster, and taken back; every token also lies in a file that stays, so that it can be looked for
+IN_THE_CLUSTER = (
+    Case("a handle", _file("handle", handle="leak", sinks=[{"type": "file", "path": _place("handle-2")}]), quick=True),
+    Case(
+        "a handle of another account", {**_file("h", name="other"), "handle": "leak", "overlap": "soon"}, says="overlap"
+    ),
+    Case("Secrets", _file("secrets", sinks=_SECRETS), quick=True),
+    Case("Secrets again", _file("secrets", sinks=_SECRETS)),
+    Case("a Secret by an inline kubeconfig", _file("far", sinks=_far("leak-far", **_INLINE)), quick=True),
+    Case("a Secret by api_key", _file("far-2", sinks=_far("leak-far-2", **_CONNECTION, api_key="{{ key }}"))),
+    Case(
+        "a Secret nobody may write",
+        _file("far-3", sinks=_far("leak-far-3", **_CONNECTION, api_key="{{ stranger_key }}")),
+        says="forbidden",
+    ),
+    Case(
+        "a Secret in a cluster that is down",
+        _file("far-4", sinks=_far("leak-far-4", host="https://127.0.0.1:1", api_key="{{ key }}", retry_timeout=0)),
+        says="127.0.0.1:1",
+    ),
+    Case("a connection to nowhere", _file("far-5", sinks=_far("leak-far-5", api_key="{{ key }}")), says="no cluster"),
+    Case("verified always", _file("verified", verify="always")),
+    Case(
+        "not allowed to verify",
+        _file("not-verified", verify="always", **_CONNECTION, api_key="{{ key }}"),
+        says="tokenreviews",
+    ),
+    Case("bound to a Secret", _file("bound", bound_object_ref={"kind": "Secret", "name": "nothing"}), says="nothing"),
+    Case(
+        "a kubeconfig for others than the API",
+        {**_RETURNED, "audiences": ["vault"], "kubeconfig_dest": "/x/y"},
+        says="/x",
+    ),
+    Case("beyond the rails", _file("rails", allowed_namespaces=["elsewhere"]), says="allowed_namespaces"),
+    Case("an id that is none", _file("id", renew_if_credential_id="{{ key }}"), says="renew_if_credential_id"),
+    Case("taken back", _file("handle", handle="leak", state="absent"), slow=True),
+    Case("taken from its Secrets", {"name": "app", "state": "absent", "sinks": _SECRETS}),
+    Case("taken from a place that is foreign", _file("foreign", state="absent"), says="something else than a token"),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -273,7 +325,7 @@ ENVIRONMENT = (
     Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
 )
 
-CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES)
+CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER)
 
 
 def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:
