@@ -73,8 +73,8 @@ options:
         - A token file is deleted. A kubeconfig loses the user and the context of this token, the cluster if no other
           context needs it, and is deleted if nothing is left. A Secret that this module made is deleted, any other one
           loses the keys of its O(sinks[].format).
-        - What O(bound_object_ref) names is never deleted. A place with a token of another account is an error, unless
-          O(force) is set.
+        - What O(bound_object_ref) names is never deleted. A place with something else in it, or with a token of another
+          account, is an error unless O(force) is set; the handle and the other places are seen to all the same.
       type: str
       choices:
         - present
@@ -147,6 +147,8 @@ options:
     description:
       - Replaces the stored token now, if it is the one with this RV(token_info.credential_id). Any other one is judged
         as usual, so that a second run does not repeat it.
+      - It is the claim C(jti) of the token, as the filter P(tokenwright.kubernetes.token_claims#filter) and the audit log
+        have it.
       - It does not make the replaced token void; with O(handle), V(0) for O(overlap) does.
     type: str
   strict_renewal:
@@ -741,7 +743,8 @@ ambiguous_mints:
 revoked:
   description:
     - Whether the token is void. V(false) if the API server accepts it until RV(valid_until).
-    - V(null) if no token was found, and in check mode.
+    - V(null) if no token was found that is still good, in check mode, and if the API server does not know the token -
+      then its account is gone, or it is of another cluster, and a warning says so.
   returned: success with O(state=absent), unless O(tokens) is given
   type: bool
 revoked_after_seconds:
