@@ -147,8 +147,8 @@ options:
     description:
       - Replaces the stored token now, if it is the one with this RV(token_info.credential_id). Any other one is judged
         as usual, so that a second run does not repeat it.
-      - It is the claim C(jti) of the token, as the filter P(tokenwright.kubernetes.token_claims#filter) and the audit log
-        have it.
+      - It is the claim C(jti) of the token, as the filter P(tokenwright.kubernetes.token_claims#filter) and the audit
+        log of the API server have it.
       - It does not make the replaced token void; with O(handle), V(0) for O(overlap) does.
     type: str
   strict_renewal:
