@@ -186,7 +186,7 @@ class Api:
 def connect(options: ConnectionOptions, secrets: Secrets, *, pool_size: int = 8) -> Api:
     """Resolve the options and return the API of that cluster; nothing is sent yet."""
     # not above: who only checks a list should not have to wait for the client
-    from ._client import load  # noqa: PLC0415
+    from ._client import load  # noqa: PLC0415 - see above
 
     connection = Connection(
         load(options, secrets),

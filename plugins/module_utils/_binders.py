@@ -50,13 +50,13 @@ class Binder(Protocol):
 class Unbound:
     """Nothing: the token lives until it expires."""
 
-    def look(self, *, check_mode: bool) -> None:  # noqa: ARG002 - see Binder; also below
+    def look(self, *, check_mode: bool) -> tuple[Binding, ...] | None:  # noqa: ARG002 - others look it up, see Binder
         """See Binder, as for all methods here."""
-        return
+        return None
 
-    def reference(self, account: Object) -> None:  # noqa: ARG002
+    def reference(self, account: Object) -> Object | None:  # noqa: ARG002 - a handle belongs to it, see Binder
         """None."""
-        return
+        return None
 
     def minted(self, fresh: Fresh) -> None:
         """Nothing to remember."""
@@ -87,13 +87,13 @@ class ToObject(Unbound):
         self._bound = bound
         self._outcome = outcome
 
-    def look(self, *, check_mode: bool) -> tuple[Binding, ...]:  # type: ignore[override]  # it is bound to something
+    def look(self, *, check_mode: bool) -> tuple[Binding, ...]:
         """The live object."""
         binding, said = self._bound.live(self._api, self._account, check_mode=check_mode)
         self._outcome.warn(said)
         return (binding,)
 
-    def reference(self, account: Object) -> Object:  # type: ignore[override]  # noqa: ARG002
+    def reference(self, account: Object) -> Object:  # noqa: ARG002 - a handle belongs to it, see Binder
         """Looked up at every attempt: after a conflict it may be another object of that name."""
         return reference(self._bound.live(self._api, self._account, check_mode=False)[0])
 
