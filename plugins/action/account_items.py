@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""M(tokenwright.kubernetes.account_items): checks a list of accounts and takes it apart, before the first request.
+
+An action, because Ansible puts words of its own around what a filter has to say, and because what an action imports
+is imported once, for all the tasks that follow.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts
+from ..module_utils._errors import InputError
+from ..plugin_utils._plain import plain
+
+
+class ActionModule(ActionBase):
+    """The action."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _VALID_ARGS = frozenset({"accounts", "set_name", "prune"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The items, which Ansible does not show: a place's connection may hold a credential."""
+        super().run(tmp, task_vars)
+        args = plain(self._task.args)
+        try:
+            _check_set(args.get("set_name"), args.get("prune"))
+            found = account_items(args.get("accounts"))
+        except InputError as error:
+            return {"failed": True, "changed": False, "msg": str(error)}
+        return {"changed": False, "_ansible_no_log": True, **found}
+
+
+def account_items(given: object) -> dict[str, Any]:
+    """The items of every module.
+
+    Args:
+        given: the list, or its JSON or YAML text.
+
+    Raises:
+        InputError: something in the list cannot be right by the rules of the modules.
+    """
+    accounts = read_accounts(given)
+    _check(accounts)
+    return items(accounts, datetime.now(timezone.utc))
+
+
+def _check_set(set_name: object, prune: object) -> None:
+    if boolean(prune or False, strict=False) and not set_name:
+        raise InputError(
+            "service_accounts_prune needs service_accounts_set", "name the set whose left-over members may be deleted"
+        )
+
+
+def _check(accounts: tuple[Account, ...]) -> None:
+    for kind in KINDS.values():
+        validator = ArgumentSpecValidator({name: dict(spec) for name, spec in kind.options.items()})
+        entries = [entry for account in accounts for entry in kind.entries(account)]
+        kind.check_together([_checked(entry, kind, validator) for entry in entries])
+
+
+def _checked(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> Any:
+    checked = validator.validate({name: value for name, value in entry.item.items() if value is not None})
+    if checked.error_messages:
+        raise InputError(f"{entry.place}: {' '.join(checked.error_messages[0].split())}")
+    try:
+        return kind.check(checked.validated_parameters)
+    except InputError as error:
+        raise InputError(f"{entry.place}: {error.what}", error.hint) from None
