@@ -10,6 +10,7 @@ is imported once, for all the tasks that follow.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts
+from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts, refuse_beyond
 from ..module_utils._errors import InputError
 from ..plugin_utils._plain import plain
 
@@ -29,7 +30,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS = frozenset({"accounts", "set_name", "prune"})
+    _VALID_ARGS = frozenset({"accounts", "set_name", "prune", "allowed_namespaces"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The items, which Ansible does not show: a place's connection may hold a credential."""
@@ -37,23 +38,25 @@ class ActionModule(ActionBase):
         args = plain(self._task.args)
         try:
             _check_set(args.get("set_name"), args.get("prune"))
-            found = account_items(args.get("accounts"))
+            found = account_items(args.get("accounts"), args.get("allowed_namespaces"))
         except InputError as error:
             return {"failed": True, "changed": False, "msg": str(error)}
         return {"changed": False, "_ansible_no_log": True, **found}
 
 
-def account_items(given: object) -> dict[str, Any]:
+def account_items(given: object, namespaces: Sequence[str] | None = None) -> dict[str, Any]:
     """The items of every module.
 
     Args:
         given: the list, or its JSON or YAML text.
+        namespaces: the only ones that may be in it; None: all may.
 
     Raises:
-        InputError: something in the list cannot be right by the rules of the modules.
+        InputError: something in the list cannot be right by the rules of the modules, or goes beyond the namespaces.
     """
     accounts = read_accounts(given)
     _check(accounts)
+    refuse_beyond(accounts, namespaces)
     return items(accounts, datetime.now(timezone.utc))
 
 

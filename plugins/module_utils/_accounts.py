@@ -135,6 +135,38 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     return accounts
 
 
+def refuse_beyond(accounts: Sequence[Account], namespaces: Sequence[str] | None) -> None:
+    """A list that others fill in must not reach further than these namespaces.
+
+    Args:
+        accounts: the list.
+        namespaces: the only ones that accounts, grants and Secrets may be in; None: all may.
+
+    Raises:
+        InputError: something is, or would be, elsewhere.
+    """
+    if namespaces is None:
+        return
+    allowed = f"allowed are {', '.join(namespaces) or 'none'}"
+    for entry, namespace in ((entry, place) for account in accounts for entry, place in _reach(account)):
+        if namespace is None:
+            raise InputError(f"{entry}: a cluster-wide grant goes beyond the allowed namespaces", allowed)
+        if namespace not in namespaces:
+            raise InputError(f"{entry}: the namespace {namespace} is not an allowed one", allowed)
+
+
+def _reach(account: Account) -> Iterator[tuple[str, str | None]]:
+    """Where what an account has would be written, each with its place in the list; None is the whole cluster."""
+    yield account.declared.place, str(account.declared.item["namespace"])
+    for grant in account.grants:
+        namespace = grant.item.get("namespace")
+        yield grant.place, None if namespace is None else str(namespace)
+    for token in account.tokens:
+        for index, sink in enumerate(token.item.get("sinks") or ()):
+            if sink.get("type") == "secret" and not sink.get("connection") and sink.get("namespace"):
+                yield f"{token.place}.sinks[{index}]", str(sink["namespace"])
+
+
 def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
     """The items of the modules, each in the order of the list.
 
@@ -264,7 +296,7 @@ def _refuse_twice(what: str, identities: Iterable[tuple[str, str]]) -> None:
 
 # The summary: a line for every fact, so that no line gets long, with a mark in front of what changes.
 
-_CREATED, _CHANGED, _REMOVED, _SAME = "+", "~", "-", " "
+_CREATED, _CHANGED, _REMOVED, _FAILED, _SAME = "+", "~", "-", "!", " "
 _MEANINGS = {_CREATED: "created", _CHANGED: "changed", _REMOVED: "removed"}
 
 
@@ -324,8 +356,9 @@ def summary(accounts: Sequence[Account], results: Results, *, check_mode: bool) 
     lines += [_line(_REMOVED, "left", _named(entry)) for entry in results.pruned]
     would = "would be " if check_mode else ""
     used = [mark for mark in _MEANINGS if any(line.startswith(mark) for line in lines)]
-    legend = ", ".join(f"{mark} {would}{_MEANINGS[mark]}" for mark in used)
-    return [*lines, legend or f"nothing {'would change' if check_mode else 'changed'}"]
+    legend = [f"{mark} {would}{_MEANINGS[mark]}" for mark in used]
+    legend += [f"{_FAILED} failed"] if any(line.startswith(_FAILED) for line in lines) else []
+    return [*lines, ", ".join(legend) or f"nothing {'would change' if check_mode else 'changed'}"]
 
 
 def _of_account(account: Account, results: Results) -> list[str]:
@@ -334,29 +367,36 @@ def _of_account(account: Account, results: Results) -> list[str]:
     facts = [*_of_grants(account, results), *_of_tokens(account, results)]
     if not outcome and not facts:
         return []
-    return [_line(_mark(outcome), "account", account.title + _absent(outcome, "service_account")), *facts, ""]
+    title = account.title + _absent(outcome, "service_account") + _why(outcome)
+    return [_line(_mark(outcome), "account", title), *_failure(outcome), *facts, ""]
 
 
 def _of_grants(account: Account, results: Results) -> Iterator[str]:
     for grant in account.grants:
         outcome = results.grants.get(_title_of_grant(grant.item))
         if outcome:
-            yield _line(_mark(outcome), "grant", _granted(grant.item) + _absent(outcome, "binding"))
+            text = _granted(grant.item) + _absent(outcome, "binding") + _why(outcome)
+            yield _line(_mark(outcome), "grant", text)
+            yield from _failure(outcome)
 
 
 def _of_tokens(account: Account, results: Results) -> Iterator[str]:
     is_gone = _is_gone(results.accounts.get(account.title, {}), "service_account")
     for token, outcome in zip(account.tokens, results.tokens.get(account.title, ()), strict=False):
-        if "revoked" in outcome:
+        if _has_failed(outcome):
+            yield _line(_FAILED, "token", ", ".join(_places(token.item)))
+            yield from _failure(outcome)
+        elif "revoked" in outcome:
             yield from _of_revoked(token.item.get("handle"), outcome, is_gone=is_gone)
         else:
             yield from _of_kept(outcome)
 
 
 def _of_kept(outcome: Outcome) -> Iterator[str]:
-    fresh = _CREATED if outcome["reason"] == "missing" else _CHANGED
+    reason = outcome["reason"]
+    fresh, why = (_CREATED, "") if reason == "missing" else (_CHANGED, f" ({reason})")
     for sink in outcome["sinks"]:
-        yield _line(fresh if sink["changed"] else _SAME, "token", sink["place"])
+        yield _line(fresh, "token", sink["place"] + why) if sink["changed"] else _line(_SAME, "token", sink["place"])
     info = outcome.get("token_info") or {}
     yield _line(_SAME, "expires", info.get("expires_at") or "not minted yet")
 
@@ -385,7 +425,32 @@ def _granted(grant: Item) -> str:
     return f"{role} {'in ' + str(grant['namespace']) if grant.get('namespace') else 'in all namespaces'}"
 
 
+def _places(token: Item) -> Iterator[str]:
+    """What a token that is nowhere is known by."""
+    yield from (str(token[key]) for key in ("dest", "kubeconfig_dest") if token.get(key))
+    for sink in token.get("sinks") or ():
+        yield str(sink.get("path") or f"Secret {sink.get('name')}")
+    if token.get("handle"):
+        yield f"handle {token['handle']}"
+
+
+def _has_failed(outcome: Outcome) -> bool:
+    return outcome.get("status") == "failed"
+
+
+def _failure(outcome: Outcome) -> Iterator[str]:
+    if _has_failed(outcome):
+        yield _line(_SAME, "failed", str(outcome["msg"]))
+
+
+def _why(outcome: Outcome) -> str:
+    """Why something that was there was written."""
+    return f" ({outcome['reason']})" if _mark(outcome) == _CHANGED else ""
+
+
 def _mark(outcome: Outcome) -> str:
+    if _has_failed(outcome):
+        return _FAILED
     verbs = {entry["verb"] for entry in outcome.get("actions") or ()}
     known = {frozenset(): _SAME, frozenset({"create"}): _CREATED, frozenset({"delete"}): _REMOVED}
     return known.get(frozenset(verbs), _CHANGED)

@@ -36,6 +36,13 @@ options:
         name.
     type: bool
     default: false
+  allowed_namespaces:
+    description:
+      - The only namespaces that accounts, grants and the Secrets of tokens may be in; a list that reaches further, also
+        by a cluster-wide grant, is refused. Meant for a list that others fill in.
+      - Not given, all may.
+    type: list
+    elements: str
 attributes:
   action:
     description:

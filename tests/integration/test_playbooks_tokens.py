@@ -109,7 +109,7 @@ def test_renew_renews_what_is_due_and_touches_nothing_else(
         "  expires  ",
         "",
         f"  account  {namespace}/app",
-        f"~ token    {tmp_path / 'two'}",
+        f"~ token    {tmp_path / 'two'} (expiring)",
         "  expires  ",
         "",
         "~ changed",

@@ -328,6 +328,11 @@ MISTAKES = [
         "service_accounts_prune needs service_accounts_set: name the set whose left-over members may be deleted",
         id="prune without a set",
     ),
+    pytest.param(
+        {"service_accounts_allowed_namespaces": ["shop"]},
+        "is not an allowed one: allowed are shop",
+        id="beyond the allowed namespaces",
+    ),
     pytest.param({"service_accounts_list": None}, "missing required arguments: service_accounts_list", id="no list"),
     pytest.param({"service_accounts_workers": "many"}, "service_accounts_workers", id="wrong type"),
 ]
@@ -352,6 +357,38 @@ def test_a_mistake_ends_the_role_before_the_first_request(
 def _message(stdout: str) -> str:
     """What the failed task says."""
     return str(json.loads(stdout.partition("FAILED! => ")[2].partition("\n")[0])["msg"])
+
+
+def test_what_was_done_is_said_also_when_a_task_fails(namespace: str, run_playbook: Playbook, tmp_path: Path) -> None:
+    good, bad = str(tmp_path / "good"), str(tmp_path / "bad")
+    Path(bad).write_text("notes of somebody")
+    tokens = [{"dest": good}, {"dest": bad, "audiences": ["vault"]}]
+    first = {"name": "a", "namespace": namespace, "tokens": [{"dest": str(tmp_path / "other")}]}
+    second = {"name": "a", "namespace": namespace, "grants": [{"role": "nobody-made-it"}]}
+    play = {
+        **LOCALHOST,
+        "tasks": [
+            {"ansible.builtin.import_role": {"name": ROLE}, "vars": {"service_accounts_list": listed}}
+            for listed in ([first], [second])
+        ],
+    }
+    done = run_playbook([play])
+    assert done.rc == 2
+    # what is said of the second run is not about the tokens of the first
+    assert _summary_lines(done.stdout) == [f"  account  {namespace}/a", "! grant    nobody-made-it in " + namespace]
+    play["tasks"] = [{"ansible.builtin.import_role": {"name": ROLE}}]
+    play["vars"] = {"service_accounts_list": [{"name": "a", "namespace": namespace, "tokens": tokens}]}
+    done = run_playbook([play])
+    assert done.rc == 2
+    assert _summary_lines(done.stdout) == [f"  account  {namespace}/a", f"+ token    {good}", f"! token    {bad}"]
+    assert f"  failed   {bad} holds something else than a token" in done.stdout
+    assert Path(good).read_text().startswith("eyJ")
+
+
+def _summary_lines(stdout: str) -> list[str]:
+    """The lines of the last summary that name something."""
+    summary = json.loads(stdout.rpartition("] => ")[2].partition("\n}")[0] + "\n}")["msg"]
+    return [line for line in summary if line[2:9].strip() in ("account", "grant", "token")]
 
 
 def test_the_connection_is_that_of_the_play(cluster: Cluster, namespace: str, run_playbook: Playbook) -> None:

@@ -264,7 +264,8 @@ def outcome(*verbs: str, **returned: Any) -> Item:
         "name": "app",
         "namespace": "ci",
         "changed": bool(verbs),
-        "reason": "up_to_date",
+        "status": "changed" if verbs else "ok",
+        "reason": "because" if verbs else "up_to_date",
         "actions": actions,
         **returned,
     }
@@ -285,8 +286,8 @@ ACCOUNT_LINES: list[tuple[Item, str]] = [
     (outcome(service_account={}), "  account  ci/app"),
     (outcome("create", service_account={}), "+ account  ci/app"),
     (outcome("create", "create", service_account={}), "+ account  ci/app"),
-    (outcome("patch", service_account={}), "~ account  ci/app"),
-    (outcome("delete", "create", service_account={}), "~ account  ci/app"),
+    (outcome("patch", service_account={}), "~ account  ci/app (because)"),
+    (outcome("delete", "create", service_account={}), "~ account  ci/app (because)"),
     (outcome("delete", service_account=None), "- account  ci/app"),
     (outcome(service_account=None), "  account  ci/app (absent)"),
 ]
@@ -300,7 +301,7 @@ def test_the_mark_tells_what_happened(answer: Item, line: str) -> None:
 
 GRANT_LINES: list[tuple[Item, Item, str]] = [
     ({"cluster_role": "view"}, outcome("create", binding={}), "+ grant    view in ci"),
-    ({"rules": []}, outcome("update", binding={}), "~ grant    app in ci"),
+    ({"rules": []}, outcome("update", binding={}), "~ grant    app in ci (because)"),
     ({"rules": [], "role_name": "r"}, outcome(binding={}), "  grant    r in ci"),
     ({"role": "r", "namespace": "shop"}, outcome("create", binding={}, namespace="shop"), "+ grant    r in shop"),
     (
@@ -321,7 +322,7 @@ def test_a_grant_is_a_role_and_where_it_holds(given: Item, answer: Item, line: s
 TOKEN_LINES: list[tuple[Item, list[str]]] = [
     (token(), ["  token    /run/a", f"  expires  {FUTURE}"]),
     (token("missing", changed=True), ["+ token    /run/a", f"  expires  {FUTURE}"]),
-    (token("expiring", changed=True), ["~ token    /run/a", f"  expires  {FUTURE}"]),
+    (token("expiring", changed=True), ["~ token    /run/a (expiring)", f"  expires  {FUTURE}"]),
     (token("missing", changed=True, until=None), ["+ token    /run/a", "  expires  not minted yet"]),
 ]
 
@@ -399,6 +400,63 @@ def test_what_no_result_is_about_is_left_out() -> None:
     ]
 
 
+FAILED = {"status": "failed", "changed": False, "reason": "forbidden", "msg": "cannot do it: ask", "actions": []}
+FAILURES: list[tuple[Item, str]] = [
+    ({"dest": "/run/a"}, "! token    /run/a"),
+    ({"dest": "/run/a", "kubeconfig_dest": "/run/b", "handle": "h"}, "! token    /run/a, /run/b, handle h"),
+    ({"sinks": [{"type": "secret", "name": "s"}, {"path": "/run/c"}]}, "! token    Secret s, /run/c"),
+]
+
+
+@pytest.mark.parametrize(("given", "line"), FAILURES)
+def test_what_failed_is_marked_and_says_why(given: Item, line: str) -> None:
+    identity = {"name": "app", "namespace": "ci"}
+    results: dict[str, Any] = {
+        "accounts": result({**FAILED, **identity}),
+        "bindings": result({**FAILED, **identity}),
+        "tokens": result({**FAILED, "service_account": "app", "namespace": "ci"}),
+    }
+    why = "  failed   cannot do it: ask"
+    assert account_summary([account(grants=[{"role": "r"}], tokens=[given])], **results) == [
+        "! account  ci/app",
+        why,
+        "! grant    r in ci",
+        why,
+        line,
+        why,
+        "",
+        "! failed",
+    ]
+
+
+BEYOND: list[tuple[Item, str]] = [
+    ({}, "[0]: the namespace ci is not an allowed one: allowed are shop, build"),
+    ({"namespace": "shop", "grants": [{"role": "r", "namespace": "ci"}]}, "[0].grants[0]: the namespace ci is not"),
+    (
+        {"namespace": "shop", "grants": [{"cluster_role": "view", "cluster_wide": True}]},
+        "[0].grants[0]: a cluster-wide grant goes beyond the allowed namespaces: allowed are shop, build",
+    ),
+    (
+        {"namespace": "shop", "tokens": [{"sinks": [{"type": "secret", "name": "s", "namespace": "ci"}]}]},
+        "[0].tokens[0].sinks[0]: the namespace ci is not an allowed one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sentence"), BEYOND)
+def test_a_list_stays_within_the_allowed_namespaces(given: Item, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        account_items([account(**given)], ["shop", "build"])
+    assert str(caught.value).startswith(f"service_accounts_list{sentence}")
+
+
+def test_what_is_in_the_allowed_namespaces_or_elsewhere_altogether_is_fine() -> None:
+    far = {"type": "secret", "name": "s", "namespace": "away", "connection": {"host": "https://other", "api_key": "k"}}
+    near = {"type": "secret", "name": "s"}
+    given = account(grants=[{"role": "r"}], tokens=[{"sinks": [far, near]}])
+    assert account_items([given], ["ci"]) == account_items([given])
+
+
 def test_the_whole_summary() -> None:
     given = [account(grants=[{"role": "r"}], tokens=[{"dest": "/run/a"}]), account(name="b")]
     pruned = {"verb": "delete", "kind": "RoleBinding", "namespace": "ci", "name": "old", "reason": "not_in_list"}
@@ -410,7 +468,7 @@ def test_the_whole_summary() -> None:
     }
     expected = [
         "+ account  ci/app",
-        "~ grant    r in ci",
+        "~ grant    r in ci (because)",
         "+ token    /run/a",
         f"  expires  {FUTURE}",
         "",
