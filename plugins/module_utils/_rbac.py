@@ -39,6 +39,8 @@ SUBJECT_OPTIONS: dict[str, dict[str, Any]] = {
 _VERB = re.compile(r"\*|[^\s,*A-Z][^\s,*]*")
 _GROUP_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _GROUP = re.compile(rf"\*|{_GROUP_NAME}|")
+# what people write for the core group; a group that somebody adds has a dot
+_CORE = re.compile(r"core|v[0-9]+((alpha|beta)[0-9]+)?")
 _VERSION = r"/v[0-9]+((alpha|beta)[0-9]+)?(/|$)"
 _RESOURCE = re.compile(rf"(\*|[^\s,/.*A-Z][^\s,/.*]*)(\.(\*|{_GROUP_NAME}))?(?!{_VERSION})(/[^\s,/]+)*")
 
@@ -243,6 +245,8 @@ def _check_groups(resources: Sequence[str], api_groups: Sequence[str], option: s
             raise InputError(
                 f"{option}.api_groups: {group!r} names a version", f"write the group alone: {group.partition('/')[0]}"
             )
+        if _CORE.fullmatch(group):
+            raise InputError(f"{option}.api_groups: there is no group {group!r}", 'the core group is written ""')
         if not _GROUP.fullmatch(group):
             raise InputError(
                 f"{option}.api_groups: {group!r} is not an API group", 'write it like apps, or "" for the core group'

@@ -404,6 +404,14 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
         {"resources": ["jobs"], "verbs": ["get"], "api_groups": ["batch/v1"]},
         "rules[0].api_groups: 'batch/v1' names a version: write the group alone: batch",
     ),
+    "the core group by its nickname": (
+        {"resources": ["pods"], "verbs": ["get"], "api_groups": ["core"]},
+        "rules[0].api_groups: there is no group 'core': the core group is written \"\"",
+    ),
+    "the core group by its version": (
+        {"resources": ["pods"], "verbs": ["get"], "api_groups": ["v1"]},
+        "rules[0].api_groups: there is no group 'v1'",
+    ),
     "a group in capitals": (
         {"resources": ["jobs"], "verbs": ["get"], "api_groups": ["Batch"]},
         "'Batch' is not an API group",
