@@ -4,8 +4,8 @@
 
 """The API calls this collection makes, in plain dictionaries as the API spells them.
 
-The paths of the fixed kinds are known: no discovery. "Not found" is a value (None), everything else that goes wrong an
-error.
+The paths of the fixed kinds are known: nothing here waits for discovery. "Not found" is a value (None), everything else
+that goes wrong an error.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ _METHODS = {"get": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "
 
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
+# servers answer with the first of these that they know
+_DISCOVERY = ",".join(
+    [*(f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")), _JSON]
+)
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,13 @@ class Api:
         """SelfSubjectReview: under which name the server knows this connection."""
         status = self._ask(SELF_SUBJECT_REVIEW, {}).get("status") or {}
         return str((status.get("userInfo") or {}).get("username") or "")
+
+    def discover(self, path: str) -> Object:
+        """The discovery document at a path: with everything below it if the server can, else only what is there."""
+        return self.connection.send(
+            # not repeatable: an API that is down (503) may stay so for long, and nobody fails without the answer
+            Request(method="GET", path=path, target=Target("get", path), accept=_DISCOVERY)
+        ).body
 
     def _ask(self, kind: Kind, body: Mapping[str, Any]) -> Object:
         """Reviews are questions that are spelled as creates, so they may be repeated."""

@@ -11,17 +11,20 @@ Source: Kubernetes API, rbac.authorization.k8s.io/v1. All lists are atomic there
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
 from ._api import Api, connect
 from ._auth import ConnectionOptions
 from ._converge import Snapshot, converge, read
+from ._discovery import Discovery
+from ._doubts import doubts
 from ._entry import UseCase
 from ._errors import ForbiddenError
 from ._findings import RiskPolicy, transport_findings
 from ._grant_desired import ITEM_OPTIONS, LIST, OVERLAP, DesiredGrant, refuse_shared_roles
-from ._grant_plan import MADE_FOR, difference, overlap_ref, plan
+from ._grant_plan import MADE_FOR, difference, new_rules, overlap_ref, plan
 from ._kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Ref
 from ._namespaces import namespace_ref
 from ._plan import Live, Outcome, Plan, shown
@@ -54,8 +57,10 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     if check_mode:
         _read_namespaces(api, items.desired, live, params["workers"])
 
+    discovery = Discovery(api, params["workers"])
+
     def work(item: DesiredGrant, outcome: Outcome) -> None:
-        _reconcile(api, item, live, outcome, check_mode=check_mode)
+        _reconcile(api, item, live, outcome, discovery, check_mode=check_mode)
 
     outcomes = _bulk.run_all(items.desired, _begin, work, params)
     keep = [ref for item in items.desired for ref in _written(item)]
@@ -84,7 +89,9 @@ def _begin(item: DesiredGrant) -> Outcome:
     return Outcome(identity={"name": item.ref.name, "namespace": item.ref.namespace or None}, title=item.ref.place)
 
 
-def _reconcile(api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, *, check_mode: bool) -> None:
+def _reconcile(
+    api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, discovery: Discovery, *, check_mode: bool
+) -> None:
     removable_role = None
     if not item.is_wanted(api.connection.now()):
         removable_role = _removable_role(api, item, live)
@@ -92,13 +99,24 @@ def _reconcile(api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, *
     refs = _known_refs(item, live, removable_role)
 
     def planned(state: Live) -> Plan:
-        return plan(item, state, now=api.connection.now(), check_mode=check_mode, removable_role=removable_role)
+        todo = plan(item, state, now=api.connection.now(), check_mode=check_mode, removable_role=removable_role)
+        return _with_doubts(todo, item, state, discovery)
 
     state = converge(api, outcome, refs, live, planned, check_mode=check_mode)
     # a role that is only referred to is not ours to show, and may have hundreds of rules
     role = state.get(item.role_ref) if item.role_ref and item.makes_role else None
     outcome.returned = {"role": shown(role), "binding": shown(state[item.ref]), **vars(change)}
     outcome.msg = _sentence(item, outcome, check_mode=check_mode)
+
+
+def _with_doubts(todo: Plan, item: DesiredGrant, state: Live, discovery: Discovery) -> Plan:
+    """The plan with a note on each rule it brings to the role that would grant nothing on this cluster."""
+    rules = new_rules(item, state, todo)
+    served = discovery.served() if rules else None
+    if served is None:
+        return todo
+    said = doubts(rules, served, namespaced=bool(item.ref.namespace))
+    return replace(todo, notes=(*todo.notes, *(f"rules of {item.role_ref}: {doubt}" for doubt in said)))
 
 
 def _known_refs(item: DesiredGrant, live: Snapshot, removable_role: Ref | None) -> list[Ref]:

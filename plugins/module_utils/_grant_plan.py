@@ -84,6 +84,15 @@ def _live_subjects(ref: Ref, binding: Object | None) -> list[Subject]:
     return [Subject.from_api(subject, ref.namespace) for subject in (binding or {}).get("subjects") or ()]
 
 
+def new_rules(desired: DesiredGrant, live: Live, todo: Plan) -> list[Mapping[str, Any]]:
+    """The declared rules that the plan's writes bring to the role, each as a whole."""
+    writes_role = any(write.ref == desired.role_ref and write.verb != "delete" for write in todo.writes)
+    if not writes_role or desired.role_ref is None or desired.rules_mode == REMOVE:
+        return []
+    present = (live.get(desired.role_ref) or {}).get("rules") or ()
+    return [rule for rule in desired.rules or () if uncovered(present, [rule])]
+
+
 def overlap_ref(ref: Ref) -> Ref:
     """The binding that stands in while this one is replaced."""
     return Ref(ref.kind, ref.namespace, f"{ref.name}.overlap")

@@ -34,6 +34,7 @@ LAYERS = (
     {
         "_choice",
         "_claims",
+        "_doubts",
         "_durations",
         "_errors",
         "_escalation",
@@ -43,11 +44,12 @@ LAYERS = (
         "_kubeconfig",
         "_lifetime",
     }
-    | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_secret_formats", "_shape", "_token_info", "_yaml"},
+    | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_secret_formats", "_served", "_shape", "_token_info"}
+    | {"_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_pool", "_transport"},
     # what use cases are made with
-    {"_bulk", "_converge", "_entry", "_reviews", "_sets"},
+    {"_bulk", "_converge", "_discovery", "_entry", "_reviews", "_sets"},
     # the places of a token
     {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_workshop"},
     # the life of a token
