@@ -100,6 +100,10 @@ class _Rule:
     def missing(self) -> list[str]:
         return [name for name, found in self.found.items() if not found]
 
+    def shown(self, name: str) -> str:
+        """A resource with its group, if it has only one; as in the module's options."""
+        return _dotted(name, self.groups[0]) if len(self.groups) == 1 else name
+
 
 def doubts(rules: Iterable[Mapping[str, Any]], served: Served, *, namespaced: bool) -> list[str]:
     """What grants nothing in API rules, one sentence for one reason; rules about URLs are not judged.
@@ -126,8 +130,7 @@ def _sentence(subjects: Sequence[str], predicate: str) -> str:
 
 
 def _of_rule(given: Mapping[str, Any], served: Served, *, namespaced: bool) -> Iterator[_Doubt]:
-    any_group = "*" in given["apiGroups"]
-    groups = sorted(served.groups) if any_group else _still_there(given["apiGroups"], served)
+    groups = sorted(served.groups) if "*" in given["apiGroups"] else _still_there(given["apiGroups"], served)
     yield from _odd_verbs(given["verbs"], groups, served)
     if _AUDIENCE in given["verbs"]:
         return
@@ -141,7 +144,7 @@ def _of_rule(given: Mapping[str, Any], served: Served, *, namespaced: bool) -> I
         yield from _odd_groups(rule, served)
     if all(group in served.groups and served.groups[group].complete and group not in _METRICS for group in groups):
         for name in rule.missing:
-            yield from _odd_resource(name, [] if any_group else groups, served)
+            yield from _odd_resource(name, rule, served)
         yield from _useless(rule, namespaced=namespaced, all_named="*" not in given["resources"])
 
 
@@ -199,7 +202,7 @@ def _useless(rule: _Rule, *, namespaced: bool, all_named: bool) -> Iterator[_Dou
     if unused:
         verbs = frozenset(verb for found in rule.found.values() for one in found for verb in one.verbs)
         for name in rule.found:
-            yield name, _lack(unused, verbs)
+            yield rule.shown(name), _lack(unused, verbs)
 
 
 def _useless_resources(rule: _Rule, *, namespaced: bool) -> Iterator[_Doubt]:
@@ -208,9 +211,9 @@ def _useless_resources(rule: _Rule, *, namespaced: bool) -> Iterator[_Doubt]:
         if not found or not verbs:
             continue
         if namespaced and not any(one.namespaced for one in found) and _needs_namespace(name, rule.verbs):
-            yield name, "is in no namespace, and a Role grants only what is in one: say cluster_wide: true"
+            yield rule.shown(name), "is in no namespace, and a Role grants only what is in one: say cluster_wide: true"
         elif all(verb in _REQUESTS - verbs for verb in rule.verbs):
-            yield name, _lack(rule.verbs, verbs)
+            yield rule.shown(name), _lack(rule.verbs, verbs)
 
 
 def _needs_namespace(name: str, verbs: Iterable[str]) -> bool:
@@ -247,11 +250,11 @@ def _odd_groups(rule: _Rule, served: Served) -> Iterator[_Doubt]:
         elif meant := _meant_group(group, rule.missing, served):
             yield f"API group {group}", f": did you mean {meant}?"
         elif group != _GONE:
-            yield f"no API group {group}", "is served here (yet)"
+            yield "no API group", f"{group} is served here (yet)"
         elif rule.missing:
             homes = sorted({home for name in rule.missing for home in _homes(name, (), served)})
             now = f": its resources are in {_listed(homes, 'and')}" if homes else ""
-            yield f"no API group {group}", f"is served here{now}"
+            yield "no API group", f"{group} is served here{now}"
 
 
 def _meant_group(group: str, missing: Sequence[str], served: Served) -> str:
@@ -279,17 +282,18 @@ def _is_of_kubernetes(group: str) -> bool:
 # Resources
 
 
-def _odd_resource(name: str, groups: Sequence[str], served: Served) -> Iterator[_Doubt]:
-    """A resource that none of the groups has (no groups: any)."""
-    inside = [(group, served.groups[group]) for group in groups] or sorted(served.groups.items())
-    outside = [(group, one) for group, one in sorted(served.groups.items()) if groups and group not in groups]
+def _odd_resource(name: str, rule: _Rule, served: Served) -> Iterator[_Doubt]:
+    """A resource that none of the rule's groups has."""
+    inside = [(group, served.groups[group]) for group in rule.groups]
+    outside = [(group, one) for group, one in sorted(served.groups.items()) if group not in rule.groups]
     plural, dummy, subresource = name.partition("/")
     holders = [(group, one) for group, one in inside if plural == "*" or plural in _plurals(one)]
-    shown = _dotted(name, groups[0]) if len(groups) == 1 else name
+    shown = rule.shown(name)
     if subresource and holders:
         yield from _odd_subresource(shown, name, holders)
-    elif homes := _homes(name, groups, served):
-        yield name, f"is in {_listed(homes, 'and')}, not in {_listed([_called(group) for group in groups], 'or')}"
+    elif homes := _homes(name, rule.groups, served):
+        but = _listed([_called(group) for group in rule.groups], "or")
+        yield name, f"is in {_listed(homes, 'and')}, not in {but}"
     elif meant := _meant_resource(name, inside) or _meant_resource(name, outside):
         yield shown, f": did you mean {meant}?"
     else:
@@ -356,7 +360,7 @@ def _called(group: str) -> str:
 
 
 def _dotted(name: str, group: str) -> str:
-    """As in the module's options: C(deployments.apps/scale)."""
+    """C(deployments/scale) of C(apps) as C(deployments.apps/scale)."""
     plural, slash, subresource = name.partition("/")
     return f"{plural}{'.' if group else ''}{group}{slash}{subresource}"
 
