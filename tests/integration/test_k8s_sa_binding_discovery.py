@@ -110,8 +110,21 @@ def test_rules_that_are_there_are_not_looked_at_again(
     assert run(MISTAKEN[1], rules_mode="append") == (SAID[1:], 2)
     # what is taken away needs no look
     assert run(READ_PODS, MISTAKEN[0], MISTAKEN[1]) == ([], 0)
-    assert run(MISTAKEN[0], rules_mode="remove") == ([], 0)
+    assert run(MISTAKEN[0], {"verbs": ["gett"], "resources": ["podz"]}, rules_mode="remove") == ([], 0)
     assert run(READ_PODS) == ([], 0)
+    for present in (True, False):
+        assert run(*MISTAKEN, state="absent") == ([], 0), present
+
+
+def test_rules_that_may_not_be_written_are_not_looked_at(
+    cluster: Cluster, run_task: Task, options: Options, namespace: str
+) -> None:
+    run_task("k8s_sa_binding", **options, rules=[READ_PODS])
+    protected = "rbac.authorization.kubernetes.io/autoupdate=false"
+    cluster.kubectl("annotate", "role", "grant", protected, "-n", namespace)
+    left = run_task("k8s_sa_binding", **options, rules=MISTAKEN)
+    assert (left["changed"], len(left["warnings"])) == (False, 1)
+    assert "autoupdate says false" in left["warnings"][0]
 
 
 def test_a_run_without_changes_costs_what_it_did(run_task: Task, options: Options) -> None:
