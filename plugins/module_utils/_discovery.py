@@ -4,7 +4,7 @@
 
 """Asking the API server once in a task what it serves.
 
-Source: Kubernetes API, discovery: aggregated since 1.26, before that one document for each version of a group.
+Source: Kubernetes API, discovery: aggregated (by default since 1.27), or one document for each version of a group.
 """
 
 from __future__ import annotations

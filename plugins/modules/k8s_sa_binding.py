@@ -83,6 +83,8 @@ options:
       - What is granted. A Role, or with O(cluster_wide) a ClusterRole, is made of these rules. If there is one of that
         name, it gets these rules instead of its own.
       - An aggregated ClusterRole is refused, because its rules belong to Kubernetes.
+      - Before rules are written that the role does not have yet, also in check mode, they are compared with what the
+        API server serves. What would grant nothing is a warning, see the notes.
     type: list
     elements: dict
     suboptions:
@@ -283,6 +285,17 @@ options:
       annotations: *annotations
       expires_at: *expires_at
 notes:
+  - Kubernetes takes rules about things that do not exist, and they grant nothing. So the task warns of resources,
+    subresources, API groups and verbs in new O(rules) that the cluster does not know, with what was probably meant; of
+    resources that have none of the verbs, and of resources in no namespace if the grant is for one. The rules are
+    written all the same, because a CustomResourceDefinition may be installed later.
+  - What the authorizer is asked about although no API lists it is known (V(impersonate) on V(users),
+    V(signers), V(nodes/metrics), V(finalizers) ...). Other verbs of somebody's own are left alone unless they look
+    like a slip, and so is what only some of the groups, resources and verbs in one rule make of each other. Nothing is
+    said of an aggregated API that is down, nor if the API server does not tell the caller what it serves.
+    O(rules[].non_resource_urls) are not compared.
+  - That takes two requests in a task that writes new rules, and before Kubernetes 1.27 one for every version of every
+    API group. A task that writes none sends none of them.
   - The API server lets nobody grant what they do not hold themselves, unless they may V(bind) the role and, to write
     it, V(escalate) it.
 seealso:
