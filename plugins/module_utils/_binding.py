@@ -25,6 +25,7 @@ from ._errors import ForbiddenError
 from ._findings import RiskPolicy, transport_findings
 from ._grant_desired import ITEM_OPTIONS, LIST, OVERLAP, DesiredGrant, refuse_shared_roles
 from ._grant_plan import MADE_FOR, difference, new_rules, overlap_ref, plan
+from ._grant_risks import risks_of_declared
 from ._kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Ref
 from ._namespaces import namespace_ref
 from ._plan import Live, Outcome, Plan, shown
@@ -60,7 +61,9 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     discovery = Discovery(api, params["workers"])
 
     def work(item: DesiredGrant, outcome: Outcome) -> None:
+        said = _judge(api, item, live, outcome, risks)
         _reconcile(api, item, live, outcome, discovery, check_mode=check_mode)
+        outcome.warn(said)
 
     outcomes = _bulk.run_all(items.desired, _begin, work, params)
     keep = [ref for item in items.desired for ref in _written(item)]
@@ -89,6 +92,14 @@ def _begin(item: DesiredGrant) -> Outcome:
     return Outcome(identity={"name": item.ref.name, "namespace": item.ref.namespace or None}, title=item.ref.place)
 
 
+def _judge(api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, policy: RiskPolicy) -> list[str]:
+    """Note the risks of what is to be granted; returns warnings, and raises before anything is written."""
+    is_granted = policy.looks and item.is_wanted(api.connection.now())
+    found = risks_of_declared(api, item, live) if is_granted else []
+    outcome.returned["risks"] = [finding.as_result() for finding in found]
+    return policy.judge_together(found)
+
+
 def _reconcile(
     api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, discovery: Discovery, *, check_mode: bool
 ) -> None:
@@ -105,7 +116,7 @@ def _reconcile(
     state = converge(api, outcome, refs, live, planned, check_mode=check_mode)
     # a role that is only referred to is not ours to show, and may have hundreds of rules
     role = state.get(item.role_ref) if item.role_ref and item.makes_role else None
-    outcome.returned = {"role": shown(role), "binding": shown(state[item.ref]), **vars(change)}
+    outcome.returned |= {"role": shown(role), "binding": shown(state[item.ref]), **vars(change)}
     outcome.msg = _sentence(item, outcome, check_mode=check_mode)
 
 

@@ -20,6 +20,8 @@ description:
     not named stay as they are. What Kubernetes made for itself at its start is not changed or deleted, unless
     O(override_autoupdate) is set. Rules and subjects are compared by what they grant and to whom, so that another
     order, grouping or spelling changes nothing.
+  - What is more powerful than it looks is a risk, which is refused or leads to a warning before anything is written, in
+    check mode too, see O(allow_risks). The rules of a role that is only referred to are looked at as they are now.
 extends_documentation_fragment:
   - tokenwright.kubernetes._attributes
   - tokenwright.kubernetes._bulk
@@ -338,6 +340,8 @@ EXAMPLES = r"""
         resource_names: [release]
     service_accounts:
       - deployer
+    # who changes a Deployment can run anything with the accounts and Secrets of the namespace
+    allow_risks: [workload_create]
 
 - name: Let one more account see it, whoever else a shared binding already names
   tokenwright.kubernetes.k8s_sa_binding:
@@ -475,6 +479,71 @@ extra_subjects:
   type: list
   elements: dict
   sample: []
+risks:
+  description:
+    - What is dangerous about what is granted, the worst first, whether it is allowed or not. It is also there after a
+      failure, as far as it came to that.
+    - It is empty for a grant that is taken back, and with O(risk_policy=ignore).
+  returned: success, unless O(bindings) is given
+  type: list
+  elements: dict
+  contains:
+    id:
+      description:
+        - Its word, as in O(allow_risks).
+      type: str
+      returned: always
+    reference:
+      description:
+        - Its number in the list of checks.
+      type: str
+      returned: always
+    severity:
+      description:
+        - How bad it is - V(critical), V(high) or V(medium).
+      type: str
+      returned: always
+    object:
+      description:
+        - Where it was seen, the role or the binding.
+      type: dict
+      returned: always
+      contains:
+        kind:
+          description:
+            - The kind as the API spells it.
+          type: str
+          returned: always
+        namespace:
+          description:
+            - The namespace; V(null) if it is in none.
+          type: str
+          returned: always
+        name:
+          description:
+            - The name.
+          type: str
+          returned: always
+    evidence:
+      description:
+        - What was seen.
+      type: str
+      returned: always
+    fix:
+      description:
+        - What to do instead.
+      type: str
+      returned: always
+  sample:
+    - id: secrets_read
+      reference: A17
+      severity: high
+      object:
+        kind: Role
+        namespace: ci
+        name: deployer
+      evidence: Role ci/deployer allows list of secrets in namespace ci
+      fix: name the Secrets that are needed (resource_names)
 reason:
   description:
     - Why something was done, in one word - V(missing), V(rules_changed), V(subjects_changed), V(metadata_changed),
@@ -613,6 +682,12 @@ outcomes:
       type: list
       elements: dict
       returned: when RV(outcomes[].status) is V(ok) or V(changed)
+    risks:
+      description:
+        - What is dangerous about it, like RV(risks).
+      type: list
+      elements: dict
+      returned: when RV(outcomes[].status) is not V(skipped)
     error:
       description:
         - What went wrong, like RV(error).

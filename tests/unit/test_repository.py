@@ -44,8 +44,8 @@ LAYERS = (
         "_kubeconfig",
         "_lifetime",
     }
-    | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_secret_formats", "_served", "_shape", "_token_info"}
-    | {"_yaml"},
+    | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_risk_patterns", "_risks", "_secret_formats", "_served"}
+    | {"_shape", "_token_info", "_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_pool", "_transport"},
     # what use cases are made with
@@ -55,7 +55,7 @@ LAYERS = (
     # the life of a token
     {"_binders", "_bound", "_handles", "_keeping", "_minting", "_revoking", "_token_desired"},
     # grants
-    {"_grant_desired", "_grant_plan"},
+    {"_grant_desired", "_grant_plan", "_grant_risks"},
     # use cases: one for each module
     {"_binding", "_service_account", "_token"},
     # all use cases from one list
