@@ -361,6 +361,7 @@ EXAMPLES = r"""
       - kind: Group
         name: on-call
     expires_at: "2027-01-31T00:00:00Z"
+    allow_risks: [secrets_read, secrets_write, token_create, pod_exec, workload_create]
 
 - name: Let an account of another namespace read what the whole cluster measures
   tokenwright.kubernetes.k8s_sa_binding:

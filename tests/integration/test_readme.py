@@ -15,7 +15,7 @@ from cluster.controlplane import Cluster
 from conftest import ROOT, Play
 
 # the README of a role has its own test beside the role's
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/tokens.md", "examples/README.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/risks.md", "docs/tokens.md", "examples/README.md")
 BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
