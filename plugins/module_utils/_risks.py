@@ -275,4 +275,5 @@ def _needless_width(
 def _is_within_namespaces(rule: Rule) -> bool:
     resources = [resource.partition("/")[0] for resource in rule.get("resources") or ()]
     known = (NAMESPACED.get(group, frozenset()) for group in rule.get("apiGroups") or ())
-    return bool(resources) and not rule.get("nonResourceURLs") and all(some.issuperset(resources) for some in known)
+    # a rule about paths has none
+    return bool(resources) and all(some.issuperset(resources) for some in known)

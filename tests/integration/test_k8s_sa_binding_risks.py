@@ -123,9 +123,9 @@ def test_what_is_taken_away_is_no_risk(run_task: Task, options: Options) -> None
     accepted = run_task("k8s_sa_binding", **options, rules=[EVERYTHING, READ_SECRETS], allow_risks=["cluster_admin"])
     assert accepted["changed"]
     takes: list[Options] = [
-        {"rules": [READ_SECRETS, EVERYTHING], "rules_mode": "remove"},
         {"role": "grant", "subjects_mode": "remove"},
         {"role": "grant", "service_accounts": []},
+        {"rules": [READ_SECRETS, EVERYTHING], "rules_mode": "remove"},
         {"cluster_role": "cluster-admin", "expires_at": "2020-01-01T00:00:00Z"},
     ]
     for take in takes:
@@ -147,6 +147,33 @@ def test_a_role_that_is_referred_to_is_judged_as_it_is(
     assert refused["error"]["code"] == "risk_refused"
     assert refused["risks"][0]["object"] == {"kind": "Role", "namespace": namespace, "name": "theirs"}
     assert "which includes secrets_read, secrets_write, token_create, workload_create" in refused["msg"]
+
+
+def test_odd_rules_are_read_as_the_server_reads_them(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options
+) -> None:
+    rules = [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"], "resourceNames": [""]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"], "resourceNames": ["a"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"], "resourceNames": ["web"]},
+        {"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "patch"]},
+    ]
+    metadata = {"name": "odd", "namespace": namespace}
+    manifest = {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
+    assert words(run_task("k8s_sa_binding", **options, role="odd")) == ["secrets_read", "namespace_patch"]
+
+    def may(*command: str) -> bool:
+        account = f"--as=system:serviceaccount:{namespace}:app"
+        return "(Forbidden)" not in cluster.kubectl(*command, account, "-n", namespace, check=False).stderr
+
+    assert may("get", "secrets")
+    assert may("label", "namespace", namespace, "a=b")
+    assert may("get", "configmaps", "--field-selector=metadata.name=a")
+    assert not may("get", "configmaps")
+    assert not may("run", "web", "--image=none")
+    assert not may("get", "--raw", "/api/v1/nodes/node-1/proxy/")
 
 
 def test_edit_is_worth_a_warning_in_a_namespace_and_refused_in_the_cluster(

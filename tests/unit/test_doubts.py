@@ -126,8 +126,8 @@ DOUBTED: list[tuple[str, str, str | None, list[str]]] = [
     # groups
     ("get", "deployments", "app", ["API group app: did you mean apps?"]),
     ("get", "pods deployments", "CORE app", ["API group app: did you mean apps?"]),
-    ("get", "pods", "core", ['API group core: did you mean "", the core group?']),
-    ("get", "pods", "v1", ['API group v1: did you mean "", the core group?']),
+    ("get", "pods.core", None, ['API group core: did you mean "", the core group?']),
+    ("get", "pods.v1", None, ['API group v1: did you mean "", the core group?']),
     ("get", "roles", "rbac.k8s.io", ["API group rbac.k8s.io: did you mean rbac.authorization.k8s.io?"]),
     ("get", "roles", "rbac.authorisation.k8s.io", [
         "API group rbac.authorisation.k8s.io: did you mean rbac.authorization.k8s.io?"]),

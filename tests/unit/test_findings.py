@@ -66,6 +66,57 @@ def test_a_refusal_says_what_was_seen_what_to_do_and_how_to_accept_it() -> None:
     assert caught.value.code == "risk_refused"
 
 
+BIND, WILD, ALL = (
+    Finding("bind", "it may bind", "do not"),
+    Finding("wildcard", "it has a star", "do not", within="cluster_admin"),
+    Finding("cluster_admin", "it may do all", "do not"),
+)
+
+
+def test_a_refusal_names_all_that_would_have_to_be_accepted() -> None:
+    with pytest.raises(RefusedRiskError) as caught:
+        policy("default").judge([BIND, WILD, Finding("secrets_read", "it reads", "do not"), BIND])
+    assert str(caught.value) == (
+        "it may bind (risk bind): do not: if you accept them all, add bind, wildcard to allow_risks"
+    )
+
+
+def test_who_accepts_the_greater_risk_accepts_what_is_within() -> None:
+    with pytest.raises(RefusedRiskError) as caught:
+        policy("default").judge([ALL, WILD])
+    assert caught.value.hint == "if you accept it, add cluster_admin to allow_risks"
+    assert policy("deny", "cluster_admin").judge([ALL, WILD]) == []
+    with pytest.raises(RefusedRiskError):
+        policy("default", "wildcard").judge([ALL, WILD])
+    with pytest.raises(RefusedRiskError):
+        policy("default", "bind").judge([WILD])
+
+
+def test_the_risks_of_one_object_are_one_warning() -> None:
+    decides = policy("default", "pod_exec")
+    found = [
+        Finding(word, f"it may {word}", "do not") for word in ("secrets_read", "pod_exec", "rbac_write", "rbac_write")
+    ]
+    assert decides.judge_together(found) == [
+        "it may secrets_read (risk secrets_read): do not; other risks of it are rbac_write, see risks in the result"
+    ]
+    assert decides.judge_together(found[:2]) == ["it may secrets_read (risk secrets_read): do not"]
+    assert decides.judge_together(found[1:2]) == []
+    with pytest.raises(RefusedRiskError):
+        decides.judge_together([*found, BIND])
+
+
+def test_a_finding_as_it_is_returned() -> None:
+    assert Finding("long_lifetime", "it lives long", "ask for less").as_result() == {
+        "id": "long_lifetime",
+        "reference": None,
+        "severity": "medium",
+        "object": None,
+        "evidence": "it lives long",
+        "fix": "ask for less",
+    }
+
+
 def test_warnings_come_in_the_order_of_the_findings() -> None:
     found = [Finding(risk, f"{number}", "x") for number, risk in enumerate(WARNED * 2)]
     assert policy("default").judge(found) == [str(finding) for finding in found]

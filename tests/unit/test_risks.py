@@ -210,6 +210,12 @@ def test_a_star_is_one_risk_and_not_twenty(texts: list[str], found: list[str]) -
     assert cluster_wide(*texts) == found
 
 
+def test_who_accepts_that_everything_is_granted_has_accepted_the_stars() -> None:
+    found = risks_of(rules("*: *.*"), ROLE_REF, "ci")
+    assert [(one.risk, one.within) for one in found] == [("cluster_admin", ""), ("wildcard", "cluster_admin")]
+    assert found[0].evidence == "Role ci/deployer allows everything (* of *.*) in namespace ci"
+
+
 def test_a_star_says_what_it_includes() -> None:
     (found,) = risks_of(rules("get: * configmaps"), ROLE_REF, "ci")
     assert (
