@@ -71,7 +71,7 @@ REFUSED: list[tuple[Options, list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("refused", "found", "says"), REFUSED, ids=[says for dummy, dummy, says in REFUSED])
+@pytest.mark.parametrize(("refused", "found", "says"), REFUSED, ids=[case[2] for case in REFUSED])
 def test_what_is_refused_is_refused_before_a_write_and_accepted_by_name(
     cluster: Cluster, run_task: Task, writes: Writes, options: Options, refused: Options, found: list[str], says: str
 ) -> None:
