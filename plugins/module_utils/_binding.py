@@ -24,7 +24,8 @@ from ._entry import UseCase
 from ._errors import ForbiddenError
 from ._findings import RiskPolicy, transport_findings
 from ._grant_desired import ITEM_OPTIONS, LIST, OVERLAP, DesiredGrant, refuse_shared_roles
-from ._grant_plan import MADE_FOR, difference, new_rules, overlap_ref, plan
+from ._grant_difference import difference, new_rules, only_differing
+from ._grant_plan import MADE_FOR, overlap_ref, plan
 from ._grant_risks import risks_of_declared
 from ._kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Ref
 from ._namespaces import namespace_ref
@@ -58,14 +59,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     if check_mode:
         _read_namespaces(api, items.desired, live, params["workers"])
 
-    discovery = Discovery(api, params["workers"])
-
-    def work(item: DesiredGrant, outcome: Outcome) -> None:
-        said = _judge(api, item, live, outcome, risks)
-        _reconcile(api, item, live, outcome, discovery, check_mode=check_mode)
-        outcome.warn(said)
-
-    outcomes = _bulk.run_all(items.desired, _begin, work, params)
+    granter = Granter(api, live, risks, Discovery(api, params["workers"]), check_mode=check_mode)
+    outcomes = _bulk.run_all(items.desired, _begin, granter.work, params)
     keep = [ref for item in items.desired for ref in _written(item)]
     # a binding goes before the role it refers to
     members = _sets.all_but([ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE], keep)
@@ -92,42 +87,57 @@ def _begin(item: DesiredGrant) -> Outcome:
     return Outcome(identity={"name": item.ref.name, "namespace": item.ref.namespace or None}, title=item.ref.place)
 
 
-def _judge(api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, policy: RiskPolicy) -> list[str]:
-    """Note the risks of what is to be granted; returns warnings, and raises before anything is written."""
-    is_granted = policy.looks and item.is_wanted(api.connection.now())
-    found = risks_of_declared(api, item, live) if is_granted else []
-    outcome.returned["risks"] = [finding.as_result() for finding in found]
-    return policy.judge_together(found)
+class Granter:
+    """Brings grants to their desired state, from any number of threads."""
 
+    def __init__(self, api: Api, live: Snapshot, policy: RiskPolicy, discovery: Discovery, *, check_mode: bool) -> None:
+        self._api = api
+        self._live = live
+        self._policy = policy
+        self._discovery = discovery
+        self._check_mode = check_mode
 
-def _reconcile(
-    api: Api, item: DesiredGrant, live: Snapshot, outcome: Outcome, discovery: Discovery, *, check_mode: bool
-) -> None:
-    removable_role = None
-    if not item.is_wanted(api.connection.now()):
-        removable_role = _removable_role(api, item, live)
-    change = difference(item, live)
-    refs = _known_refs(item, live, removable_role)
+    def work(self, item: DesiredGrant, outcome: Outcome) -> None:
+        """One grant: its risks first, which may forbid it."""
+        said = self._judge(item, outcome)
+        self._reconcile(item, outcome)
+        outcome.warn(said)
 
-    def planned(state: Live) -> Plan:
-        todo = plan(item, state, now=api.connection.now(), check_mode=check_mode, removable_role=removable_role)
-        return _with_doubts(todo, item, state, discovery)
+    def _judge(self, item: DesiredGrant, outcome: Outcome) -> list[str]:
+        """Note the risks of what is to be granted; returns warnings, and raises before anything is written."""
+        is_granted = self._policy.looks and item.is_wanted(self._api.connection.now())
+        found = risks_of_declared(self._api, item, self._live) if is_granted else []
+        outcome.returned["risks"] = [finding.as_result() for finding in found]
+        return self._policy.judge_together(found)
 
-    state = converge(api, outcome, refs, live, planned, check_mode=check_mode)
-    # a role that is only referred to is not ours to show, and may have hundreds of rules
-    role = state.get(item.role_ref) if item.role_ref and item.makes_role else None
-    outcome.returned |= {"role": shown(role), "binding": shown(state[item.ref]), **vars(change)}
-    outcome.msg = _sentence(item, outcome, check_mode=check_mode)
+    def _reconcile(self, item: DesiredGrant, outcome: Outcome) -> None:
+        live = self._live
+        removable_role = None
+        if not item.is_wanted(self._api.connection.now()):
+            removable_role = _removable_role(self._api, item, live)
+        change = difference(item, live)
+        refs = _known_refs(item, live, removable_role)
 
+        def planned(state: Live) -> Plan:
+            now = self._api.connection.now()
+            todo = plan(item, state, now=now, check_mode=self._check_mode, removable_role=removable_role)
+            return self._with_doubts(todo, item, state)
 
-def _with_doubts(todo: Plan, item: DesiredGrant, state: Live, discovery: Discovery) -> Plan:
-    """The plan with a note on each rule it brings to the role that would grant nothing on this cluster."""
-    rules = new_rules(item, state, todo)
-    served = discovery.served() if rules else None
-    if served is None:
-        return todo
-    said = doubts(rules, served, namespaced=bool(item.ref.namespace))
-    return replace(todo, notes=(*todo.notes, *(f"rules of {item.role_ref}: {doubt}" for doubt in said)))
+        state = converge(self._api, outcome, refs, live, planned, check_mode=self._check_mode)
+        outcome.before, outcome.after = only_differing(outcome.before, outcome.after)
+        # a role that is only referred to is not ours to show, and may have hundreds of rules
+        role = state.get(item.role_ref) if item.role_ref and item.makes_role else None
+        outcome.returned |= {"role": shown(role), "binding": shown(state[item.ref]), **vars(change)}
+        outcome.msg = _sentence(item, outcome, check_mode=self._check_mode)
+
+    def _with_doubts(self, todo: Plan, item: DesiredGrant, state: Live) -> Plan:
+        """The plan with a note on each rule it brings to the role that would grant nothing on this cluster."""
+        rules = new_rules(item, state, todo)
+        served = self._discovery.served() if rules else None
+        if served is None:
+            return todo
+        said = doubts(rules, served, namespaced=bool(item.ref.namespace))
+        return replace(todo, notes=(*todo.notes, *(f"rules of {item.role_ref}: {doubt}" for doubt in said)))
 
 
 def _known_refs(item: DesiredGrant, live: Snapshot, removable_role: Ref | None) -> list[Ref]:

@@ -13,16 +13,16 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ._errors import ApiError, InputError
 from ._grant_desired import APPEND, EXACT, FAIL, OVERLAP, REMOVE, DesiredGrant
+from ._grant_difference import Difference, difference
 from ._kinds import RBAC_GROUP, Object, Ref, skeleton, uid_of
 from ._namespaces import coming_notes, is_terminating
 from ._plan import Live, Plan, Write
-from ._rbac import Subject, as_rules, permissions, still_granted, uncovered, without
+from ._rbac import Subject, still_granted, without
 
 # on a role we made: the name of the binding it was made for, so that absent may delete it
 MADE_FOR = "tokenwright/made-for"
@@ -34,63 +34,6 @@ OVERLAP_OF = "tokenwright/overlap-of"
 _BOOTSTRAP = "kubernetes.io/bootstrapping"
 # "false": nobody is to reconcile this object; kubectl auth reconcile leaves it alone as well
 _AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What the live objects lack and have too much, by what the modes ask for, before anything is written."""
-
-    missing_rules: list[dict[str, list[str]]]
-    extra_rules: list[dict[str, list[str]]]
-    missing_subjects: list[Object]
-    extra_subjects: list[Object]
-
-
-def difference(desired: DesiredGrant, live: Live) -> Difference:
-    """Compare by what is granted and to whom, not by how it is written."""
-    role = live.get(desired.role_ref) if desired.role_ref else None
-    missing, extra = _rules_difference(desired, (role or {}).get("rules") or ())
-    lacking, surplus = _subjects_difference(desired, _live_subjects(desired.ref, live[desired.ref]))
-    return Difference(
-        missing_rules=missing,
-        extra_rules=extra,
-        missing_subjects=[subject.to_api() for subject in lacking],
-        extra_subjects=[subject.to_api() for subject in surplus],
-    )
-
-
-def _rules_difference(
-    desired: DesiredGrant, present: Sequence[Mapping[str, Any]]
-) -> tuple[list[dict[str, list[str]]], list[dict[str, list[str]]]]:
-    if desired.rules is None:
-        return [], []
-    if desired.rules_mode == REMOVE:
-        kept = permissions(without(present, desired.rules))
-        return [], as_rules(permissions(present) - kept)
-    missing = as_rules(uncovered(present, desired.rules))
-    return missing, as_rules(uncovered(desired.rules, present)) if desired.rules_mode == EXACT else []
-
-
-def _subjects_difference(desired: DesiredGrant, present: Sequence[Subject]) -> tuple[list[Subject], list[Subject]]:
-    if desired.subjects is None:
-        return [], []
-    wanted, found = set(desired.subjects), set(present)
-    if desired.subjects_mode == REMOVE:
-        return [], sorted(wanted & found)
-    return sorted(wanted - found), sorted(found - wanted) if desired.subjects_mode == EXACT else []
-
-
-def _live_subjects(ref: Ref, binding: Object | None) -> list[Subject]:
-    return [Subject.from_api(subject, ref.namespace) for subject in (binding or {}).get("subjects") or ()]
-
-
-def new_rules(desired: DesiredGrant, live: Live, todo: Plan) -> list[Mapping[str, Any]]:
-    """The declared rules that the plan's writes bring to the role, each as a whole."""
-    writes_role = any(write.ref == desired.role_ref and write.verb != "delete" for write in todo.writes)
-    if not writes_role or desired.role_ref is None or desired.rules_mode == REMOVE:
-        return []
-    present = (live.get(desired.role_ref) or {}).get("rules") or ()
-    return [rule for rule in desired.rules or () if uncovered(present, [rule])]
 
 
 def overlap_ref(ref: Ref) -> Ref:

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from cluster.controlplane import Cluster
 from conftest import Task
 
@@ -78,6 +79,24 @@ def test_rules_are_added_and_taken_away(cluster: Cluster, namespace: str, run_ta
     rules = live(cluster, "role", "grant", namespace)["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "watch"}
     assert taken["extra_rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+
+
+def test_the_diff_shows_missing_and_extra_rules_and_subjects_only(run_task: Task, options: Options) -> None:
+    both(
+        run_task, **options, rules=[READ_PODS, {"verbs": ["get"], "resources": ["nodes"]}], service_accounts=["a", "b"]
+    )
+    other = [{"verbs": ["watch", "list", "get"], "resources": ["pods"]}]
+    changed = run_task("k8s_sa_binding", **options, rules=other, service_accounts=["c", "b"])
+    shown = {side: list(yaml.safe_load_all(changed["diff"][side])) for side in ("before", "after")}
+    found = {
+        side: [part for one in objects for key in ("rules", "subjects") for part in one.get(key, ())]
+        for side, objects in shown.items()
+    }
+    account = {"kind": "ServiceAccount", "namespace": options["namespace"]}
+    assert found == {
+        "before": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}, {**account, "name": "a"}],
+        "after": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}, {**account, "name": "c"}],
+    }
 
 
 def test_a_star_cannot_be_taken_apart(run_task: Task, options: Options) -> None:

@@ -55,7 +55,7 @@ LAYERS = (
     # the life of a token
     {"_binders", "_bound", "_handles", "_keeping", "_minting", "_revoking", "_token_desired"},
     # grants
-    {"_grant_desired", "_grant_plan", "_grant_risks"},
+    {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
     # use cases: one for each module
     {"_binding", "_service_account", "_token"},
     # all use cases from one list
