@@ -44,8 +44,9 @@ _CORE = re.compile(r"core|v[0-9]+((alpha|beta)[0-9]+)?")
 _VERSION = r"/v[0-9]+((alpha|beta)[0-9]+)?(/|$)"
 _RESOURCE = re.compile(rf"(\*|[^\s,/.*A-Z][^\s,/.*]*)(\.(\*|{_GROUP_NAME}))?(?!{_VERSION})(/[^\s,/]+)*")
 
-# no object can be called that, as a slash ends a path segment
-_NO_NAME = "/"
+# An empty name or URL in a rule, which no request has. Nothing that can be asked for is called that: users who may be
+# impersonated have slashes in their names (https://issuer.example.com#jane), but no zero byte, which ends a header.
+_NOTHING = "\0"
 _ANY = ""
 
 
@@ -57,8 +58,8 @@ class Permission:
         verb: the verb or C(*).
         group: API group or C(*); empty for the core group.
         resource: resource, with its subresource after a slash, or C(*); empty for a URL.
-        name: object name; empty for any; C(/) for an empty one, which no object has.
-        url: non-resource URL; empty for a resource.
+        name: object name; empty for any; a zero byte for an empty one, which no object has.
+        url: non-resource URL; empty for a resource; a zero byte for an empty one.
     """
 
     verb: str
@@ -71,7 +72,7 @@ class Permission:
         """C(get deployments.apps/scale name), C(get /healthz)."""
         plural, slash, subresource = self.resource.partition("/")
         dotted = f"{plural}{'.' if self.group else ''}{self.group}{slash}{subresource}"
-        return f"{self.verb} {self.url or dotted} {self.name}".rstrip()
+        return f"{self.verb} {self.url or dotted} {self.name}".rstrip().replace(_NOTHING, "''")
 
     def covers(self, other: Permission) -> bool:
         """Whether whoever holds this holds the other."""
@@ -89,14 +90,14 @@ class Permission:
 def _url_covers(owner: str, other: str) -> bool:
     if not owner or not other:
         return False
-    return owner == other or (owner.endswith("*") and other.startswith(owner[:-1]))
+    return owner == other or (owner.endswith("*") and other.startswith(owner.rstrip("*")))
 
 
 def _resource_covers(owner: str, other: str) -> bool:
     if owner in ("*", other):
         return True
-    subresource = other.partition("/")[2]
-    return bool(subresource) and owner == f"*/{subresource}"
+    dummy, slash, subresource = other.partition("/")
+    return bool(slash) and owner == f"*/{subresource}"
 
 
 def permissions(rules: Iterable[Mapping[str, Any]]) -> set[Permission]:
@@ -106,10 +107,10 @@ def permissions(rules: Iterable[Mapping[str, Any]]) -> set[Permission]:
 
 def _atoms(rule: Mapping[str, Any]) -> Iterator[Permission]:
     # an empty name restricts a rule to nothing: it must not read as any
-    names = [name or _NO_NAME for name in rule.get("resourceNames") or ()] or [_ANY]
+    names = [name or _NOTHING for name in rule.get("resourceNames") or ()] or [_ANY]
     for verb in rule.get("verbs") or ():
         for url in rule.get("nonResourceURLs") or ():
-            yield Permission(verb=verb, url=url)
+            yield Permission(verb=verb, url=url or _NOTHING)
         for group in rule.get("apiGroups") or ():
             for resource in rule.get("resources") or ():
                 for name in names:
@@ -151,9 +152,9 @@ def as_rules(atoms: Iterable[Permission]) -> list[dict[str, list[str]]]:
 
 def _rule(key: Permission, verbs: list[str]) -> dict[str, list[str]]:
     if key.url:
-        return {"nonResourceURLs": [key.url], "verbs": verbs}
+        return {"nonResourceURLs": [key.url.replace(_NOTHING, "")], "verbs": verbs}
     rule = {"apiGroups": [key.group], "resources": [key.resource], "verbs": verbs}
-    return {**rule, "resourceNames": [key.name.replace(_NO_NAME, "")]} if key.name else rule
+    return {**rule, "resourceNames": [key.name.replace(_NOTHING, "")]} if key.name else rule
 
 
 def rules_from_options(options: Sequence[Mapping[str, Any]], *, cluster_wide: bool) -> list[dict[str, list[str]]]:

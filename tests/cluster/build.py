@@ -72,13 +72,27 @@ def _built(kubernetes: str | None, names: Sequence[str]) -> dict[str, Path]:
     return paths
 
 
+def program_of(source: Path) -> Path:
+    """The program that this one Go file is, built with the modules of the committed pins; kept by its content."""
+    pins = pins_for(None)
+    go = find_go(pins.go)
+    directory = cache_directory() / "bin" / f"{source.stem}-{_key(pins, go, source.read_text())}"
+    path = directory / source.stem
+    with exclusive(lock_beside(directory)):
+        if not path.exists():
+            progress(f"building {source.name} with {go.release}")
+            private_directory(directory)
+            _build(pins, go, path, str(source))
+    return path
+
+
 def _missing(paths: dict[str, Path]) -> list[str]:
     return [name for name, path in paths.items() if not path.exists()]
 
 
-def _key(pins: Pins, go: Go) -> str:
+def _key(pins: Pins, go: Go, *sources: str) -> str:
     """A hash of everything that decides what comes out of the build."""
-    texts = [*_FLAGS, _ldflags(pins.kubernetes), go.release, go.platform]
+    texts = [*sources, *_FLAGS, _ldflags(pins.kubernetes), go.release, go.platform]
     texts += [(pins.directory / name).read_text() for name in ("go.mod", "go.sum")]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
@@ -105,20 +119,20 @@ def _build_all(pins: Pins, go: Go, directory: Path, names: Sequence[str]) -> Non
     for number, name in enumerate(names, 1):
         progress(f"[{number}/{len(names)}] {name} ...")
         began = time.monotonic()
-        _build(pins, go, directory, name)
+        _build(pins, go, directory / name, PACKAGES[name])
         progress(f"[{number}/{len(names)}] {name} built in {time.monotonic() - began:.0f} s")
     progress(f"built in {time.monotonic() - start:.0f} s; kept in {directory}")
 
 
-def _build(pins: Pins, go: Go, directory: Path, name: str) -> None:
-    temporary = Path(tempfile.mkdtemp(dir=directory, prefix=".building-"))
+def _build(pins: Pins, go: Go, path: Path, package: str) -> None:
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".building-"))
     try:
-        output = temporary / name
-        arguments = ["build", *_FLAGS, "-ldflags", _ldflags(pins.kubernetes), "-o", str(output), PACKAGES[name]]
+        output = temporary / path.name
+        arguments = ["build", *_FLAGS, "-ldflags", _ldflags(pins.kubernetes), "-o", str(output), package]
         result = go.run(arguments, pins.directory)
         if result.returncode:
-            what = f"{name} of Kubernetes {pins.kubernetes} with {go.release}"
+            what = f"{path.name} of Kubernetes {pins.kubernetes} with {go.release}"
             raise KitError(f"Building {what} failed; the end of the compiler's output:\n{tail(result.stderr)}")
-        output.rename(directory / name)
+        output.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -41,6 +41,7 @@ def urls(paths: str, verbs: str = "get") -> Rule:
 
 # grants what is asked for without a name, and nothing that has one
 EMPTY_NAME = {**rule("core", "pods", "get"), "resourceNames": [""]}
+EMPTY_PATH = {"nonResourceURLs": [""], "verbs": ["get"]}
 
 COVERS: Mapping[str, tuple[Rule, Rule, bool]] = {
     "itself": (rule("core", "pods", "get"), rule("core", "pods", "get"), True),
@@ -73,6 +74,8 @@ COVERS: Mapping[str, tuple[Rule, Rule, bool]] = {
     ),
     "a resource by a subresource of everything": (rule("core", "*/scale", "get"), rule("core", "scale", "get"), False),
     "a star below a resource means nothing": (rule("core", "pods/*", "get"), rule("core", "pods/log", "get"), False),
+    "an empty subresource of everything": (rule("core", "*/", "get"), rule("core", "pods/", "get"), True),
+    "a slash by an empty name": (EMPTY_NAME, rule("core", "pods", "get", "/"), False),
     "a name by no name": (rule("core", "pods", "get"), rule("core", "pods", "get", "a"), True),
     "no name by a name": (rule("core", "pods", "get", "a"), rule("core", "pods", "get"), False),
     "the same name": (rule("core", "pods", "get", "a b"), rule("core", "pods", "get", "b"), True),
@@ -89,6 +92,9 @@ COVERS: Mapping[str, tuple[Rule, Rule, bool]] = {
     "a longer prefix": (urls("/apis/*"), urls("/apis/apps/*"), True),
     "a shorter prefix": (urls("/apis/apps/*"), urls("/apis/*"), False),
     "every path": (urls("*"), urls("/anything"), True),
+    "a path by several stars": (urls("/x/**"), urls("/x/y"), True),
+    "an empty path by every path": (urls("*"), EMPTY_PATH, True),
+    "an empty path by all resources": (rule("*", "*", "*"), EMPTY_PATH, False),
     "a path with another verb": (urls("/healthz", "get"), urls("/healthz", "post"), False),
     "a path by all resources": (rule("*", "*", "*"), urls("/healthz"), False),
     "a resource by all paths": (urls("*", "*"), rule("core", "pods", "get"), False),
@@ -116,8 +122,15 @@ def test_what_is_missing_is_named_atom_by_atom() -> None:
     ]
 
 
-def test_an_empty_name_is_shown_as_the_api_has_it() -> None:
-    assert as_rules(permissions([EMPTY_NAME])) == [EMPTY_NAME]
+@pytest.mark.parametrize("odd", [EMPTY_NAME, EMPTY_PATH, rule("core", "users", "get", "https://example.com#jane")])
+def test_odd_names_and_paths_are_shown_as_the_api_has_them(odd: Rule) -> None:
+    assert as_rules(permissions([odd])) == [odd]
+
+
+def test_an_atom_in_words() -> None:
+    rules: list[Rule] = [EMPTY_NAME, EMPTY_PATH, rule("apps", "deployments/scale", "get", "a")]
+    words = [str(atom) for atom in sorted(permissions(rules))]
+    assert words == ["get ''", "get pods ''", "get deployments.apps/scale a"]
 
 
 def test_rules_together_cover_what_none_of_them_does() -> None:
