@@ -97,7 +97,7 @@ options:
       - How many seconds may be spent on trying one request again. With V(0) every request is tried once.
       - What did not reach the API server or was turned away by it (it is overloaded, a webhook fails) is tried again.
         If the answer is lost, a read is tried again; after a write the objects are read first, to see whether it
-        happened.
+        happened. If others change an object between its being read and written, that is done again for as long.
     type: int
     default: 60
 requirements:

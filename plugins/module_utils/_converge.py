@@ -10,6 +10,8 @@ another writer or a lost answer did in between is met by reading again and plann
 
 from __future__ import annotations
 
+import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +29,13 @@ Answer = TypeVar("Answer")
 # from this many objects of one kind and namespace on, one LIST is cheaper than single GETs
 _LIST_FROM = 3
 
-# how often a plan may be overtaken by other writers before we give up
+# a plan may be overtaken by other writers, or its writes be doubtful, so often before we may give up
 _ROUNDS = 6
+
+# among many writers, those that were overtaken at the same moment must not meet again: each waits for a part of this,
+# which doubles with every time
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 1.0
 
 
 class Snapshot(dict[Ref, "Object | None"]):
@@ -117,7 +124,8 @@ def converge(
     state: dict[Ref, Object | None] = {ref: live[ref] for ref in refs}
     before = dict(state)
     doubtful: Write | None = None
-    for remaining in reversed(range(_ROUNDS)):
+    patience = _Patience(api.connection.retry_timeout)
+    while True:
         todo = plan(state)
         _settle(outcome, doubtful, todo)
         doubtful = None
@@ -133,14 +141,35 @@ def converge(
                 _record(outcome, [write])
             break
         except (AlreadyExistsError, ConflictError, AmbiguousError) as error:
-            if not remaining:
+            if patience.is_over(error):
                 raise
             if not isinstance(error, AmbiguousError):
                 doubtful = None
+            patience.pause()
             state = {ref: api.get(ref) for ref in refs}
     written = [ref for ref in refs if state[ref] is not before[ref]]
     outcome.before, outcome.after = _views(before, written), _views(state, written)
     return state
+
+
+class _Patience:
+    """When to give up a plan that others keep overtaking, and how long to wait before the next try."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._rounds = 0
+
+    def is_over(self, error: ProvisionError) -> bool:
+        """Whether this was the last round; a lost answer has cost a timeout already, and gets no more time."""
+        self._rounds += 1
+        has_time = time.monotonic() < self._deadline and not isinstance(error, AmbiguousError)
+        return self._rounds >= _ROUNDS and not has_time
+
+    def pause(self) -> None:
+        """Let the others finish; the first time there is most often only one, which has finished."""
+        if self._rounds > 1:
+            longest = min(_FIRST_PAUSE * 2**self._rounds, _LONGEST_PAUSE)
+            time.sleep(longest * random.random())  # noqa: S311 - a delay, no secret
 
 
 def _settle(outcome: Outcome, doubtful: Write | None, todo: Plan) -> None:

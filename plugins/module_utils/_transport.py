@@ -103,7 +103,7 @@ class Connection:
         self.requests = 0
         self.retries = 0
         self._request_timeout = request_timeout
-        self._retry_timeout = retry_timeout
+        self.retry_timeout = retry_timeout
         self._lock = threading.Lock()
         self._credential_lock = threading.Lock()
         self._clock_offset: float | None = None
@@ -117,7 +117,7 @@ class Connection:
             AmbiguousError: a write was sent and its answer is lost.
             ConnectError: the server could not be reached in time.
         """
-        deadline = time.monotonic() + self._retry_timeout
+        deadline = time.monotonic() + self.retry_timeout
         delay = _FIRST_DELAY
         credentials = 1
         while True:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from cluster.controlplane import Cluster
 from conftest import Task
+from faults.proxy import Exchange, FaultProxy
 
 READ_PODS = {"verbs": ["get", "list"], "resources": ["pods"]}
 WATCH_PODS = {"verbs": ["watch"], "resources": ["pods"]}
@@ -54,6 +55,34 @@ def test_subjects_are_added_to_those_of_others(
     added = both(run_task, **options, cluster_role="view", service_accounts=["c", "a"], subjects_mode="append")
     assert names(cluster, namespace) == ["a", "b", "c"]
     assert ([one["name"] for one in added["missing_subjects"]], added["extra_subjects"]) == (["c"], [])
+
+
+@pytest.mark.parametrize(("times", "patience", "code"), [(12, 60, None), (None, 0, "conflict")])
+def test_who_is_overtaken_tries_on_for_a_time(
+    cluster: Cluster,
+    namespace: str,
+    run_task: Task,
+    options: Options,
+    fault_proxy: FaultProxy,
+    times: int | None,
+    patience: int,
+    code: str | None,
+) -> None:
+    options |= {"cluster_role": "view", "subjects_mode": "append"}
+    run_task("k8s_sa_binding", **options, service_accounts=["first"])
+    rivals: list[str] = []
+
+    def be_faster(exchange: Exchange) -> None:
+        if exchange.method == "PUT" and (times is None or len(rivals) < times):
+            rivals.append(f"rival-{len(rivals)}")
+            run_task("k8s_sa_binding", **options, service_accounts=rivals[-1:])
+
+    fault_proxy.on_request = be_faster
+    slow = {"kubeconfig": str(fault_proxy.kubeconfig), "retry_timeout": patience}
+    result = run_task("k8s_sa_binding", **options, **slow, service_accounts=["last"])
+    assert (result.get("error") or {}).get("code") == code, result["msg"]
+    assert len(rivals) == (times or 6)
+    assert names(cluster, namespace) == ["first", *rivals, *([] if code else ["last"])]
 
 
 def test_subjects_are_taken_away_and_those_of_others_stay(

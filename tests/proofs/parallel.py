@@ -2,59 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many playbooks at once that keep one token in one place.
-
-They are real ansible-playbook processes, held at a gate until all are there: starting one takes a second, the task a
-fraction of that, and plays that come one after the other would prove nothing. What they did is in the audit log.
-"""
+"""Many playbooks at once that keep one token in one place. What they did is in the audit log."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from cluster.controlplane import Cluster
+from proofs.at_once import AT_THE_GATE, Play, failure, run_at_once
 from proofs.table import Ground, Line
-from proofs.tokens import (
-    ACCOUNT,
-    COLLECTIONS,
-    is_accepted,
-    keep_token,
-    lookups,
-    mints,
-    namespace_with_account,
-    writes_of_secret,
-)
+from proofs.tokens import ACCOUNT, is_accepted, keep_token, lookups, mints, namespace_with_account, writes_of_secret
 
 _PLAYS, _ROUNDS = 16, 20
 _QUICK_PLAYS, _QUICK_ROUNDS = 6, 1
 
-_ROUND_SECONDS = 300
-_POLL_SECONDS = 0.05
-
-# Says that a play has come, and waits until all have: as a condition of the task, in the very process that then does
-# it. Should nobody be left to open the gate, it falls open.
-_GATE = """\
-: > here.$$
-dd bs=1 count=1 if=gate of=/dev/null 2>/dev/null
-"""
-
 # more rounds than asked for, if the plays did not meet in any
 _MORE_ROUNDS = 5
-
-
-Play: TypeAlias = subprocess.CompletedProcess[str]
 
 
 class Place(ABC):
@@ -173,11 +142,11 @@ def _spread(numbers: Sequence[int]) -> str:
 def race(place: Place, plays: int, tally: Tally) -> None:
     """One round."""
     mark = place.cluster.audit_mark()
-    done = run_at_once(place, plays)
+    done = run_at_once(place.cluster, place.directory, [[_task(place)]] * plays)
     minted = mints(place.cluster, mark)
     tally.mints.append(len(minted))
     tally.rivals.append(_rivals(minted, lookups(place.cluster, mark)))
-    failures = [_failure(play) for play in done if play.returncode]
+    failures = [failure(play) for play in done if play.returncode]
     wrong = [*failures, *place.misses(done, mark), *_wrong_in_the_end(place)]
     tally.misses += [f"{place.directory.name}: {what}" for what in wrong]
 
@@ -196,90 +165,13 @@ def _rivals(minted: Sequence[dict[str, Any]], looked_up: Sequence[dict[str, Any]
     return max(0, len(begun) - 1)
 
 
-def run_at_once(place: Place, plays: int) -> list[Play]:
-    """So many ansible-playbook processes that all do the same at the same time."""
-    (place.directory / "gate.sh").write_text(_GATE)
-    (place.directory / "play.json").write_text(json.dumps([_play(place)]))
-    with _gate(place.directory / "gate") as gate:
-        running = [_start(place) for dummy in range(plays)]
-        try:
-            _wait_for_all(running, place.directory)
-            os.write(gate, b"." * plays)
-            texts = [each.communicate(timeout=_ROUND_SECONDS)[0] for each in running]
-        finally:
-            for each in running:
-                _end(each)
-    return [Play(each.args, each.returncode, text) for each, text in zip(running, texts, strict=True)]
-
-
-@contextmanager
-def _gate(path: Path) -> Iterator[int]:
-    """A pipe; every byte that is written to it lets one play through."""
-    os.mkfifo(path, 0o600)
-    gate = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        yield gate
-    finally:
-        os.close(gate)
-
-
-def _wait_for_all(running: Sequence[subprocess.Popen[str]], directory: Path) -> None:
-    """Until all are at the gate, or one has failed before it came there."""
-    deadline = time.monotonic() + _ROUND_SECONDS
-    while len(list(directory.glob("here.*"))) < len(running) and time.monotonic() < deadline:
-        if any(each.poll() is not None for each in running):
-            return
-        time.sleep(_POLL_SECONDS)
-
-
-def _play(place: Place) -> dict[str, Any]:
-    task = {
+def _task(place: Place) -> dict[str, Any]:
+    return {
         "tokenwright.kubernetes.k8s_sa_token": {
             "service_account": ACCOUNT,
             "namespace": place.namespace,
             "sinks": [place.sink],
         },
-        "when": "lookup('ansible.builtin.pipe', 'sh gate.sh') == ''",
+        # as a condition of the task, in the very process that then does it
+        "when": AT_THE_GATE,
     }
-    return {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}
-
-
-def _start(place: Place) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "play.json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=_environment(place.cluster),
-        cwd=place.directory,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _end(play: subprocess.Popen[str]) -> None:
-    """End a play that is still there, with everything it started."""
-    if play.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(play.pid, signal.SIGKILL)
-        play.wait()
-    if play.stdout:
-        play.stdout.close()
-
-
-def _environment(cluster: Cluster) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_AUTH_", "KUBECONFIG"))}
-    return {
-        **inherited,
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_LOCALHOST_WARNING": "False",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
-        "ANSIBLE_NOCOLOR": "1",
-        "K8S_AUTH_KUBECONFIG": str(cluster.kubeconfig),
-    }
-
-
-def _failure(play: Play) -> str:
-    """How a play failed, in a line."""
-    fatal = [line for line in play.stdout.splitlines() if "fatal" in line or "ERROR" in line]
-    return f"a play ended with {play.returncode}: {(fatal or ['it says nothing'])[-1][:300]}"
