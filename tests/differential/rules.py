@@ -35,13 +35,18 @@ _ODDITY = 0.06
 
 def atoms(rules: Iterable[Mapping[str, Sequence[str]]]) -> set[Atom]:
     """The single permissions of rules: verb, group, resource and name (none: any), or verb and URL."""
-    found: set[Atom] = set()
+    return set(atom_list(rules))
+
+
+def atom_list(rules: Iterable[Mapping[str, Sequence[str]]]) -> list[Atom]:
+    """Likewise, as often as they are said."""
+    found: list[Atom] = []
     for rule in rules:
         verbs = rule.get("verbs") or ()
         names: list[Atom] = [(name,) for name in rule.get("resourceNames") or ()] or [()]
-        found |= {("url", *one) for one in product(verbs, rule.get("nonResourceURLs") or ())}
+        found += [("url", *one) for one in product(verbs, rule.get("nonResourceURLs") or ())]
         resources = product(verbs, rule.get("apiGroups") or (), rule.get("resources") or (), names)
-        found |= {("resource", verb, group, resource, *name) for verb, group, resource, name in resources}
+        found += [("resource", verb, group, resource, *name) for verb, group, resource, name in resources]
     return found
 
 
@@ -66,10 +71,13 @@ class Rules:
         return [self._rule() for dummy in range(self.chance.randint(least, most))]
 
     def part_of(self, rules: Sequence[Rule]) -> list[Rule]:
-        """Some of what the rules grant, written in another way: stars filled in, other groups, shuffled, doubled."""
-        picked = [self._narrowed(rule) for rule in rules if self.chance.random() < 0.8]
-        picked += [dict(self.chance.choice(picked))] if picked and self.chance.random() < 0.3 else []
-        taken_apart = [one for rule in picked for one in self._split(rule)]
+        """Some of what the rules grant, with stars filled in, and written in another way."""
+        return self.rewritten([self._narrowed(rule) for rule in rules if self.chance.random() < 0.8])
+
+    def rewritten(self, rules: Sequence[Rule]) -> list[Rule]:
+        """What the rules grant, written in another way: taken apart, shuffled, doubled."""
+        doubled = [self.chance.choice(rules)] if rules and self.chance.random() < 0.3 else []
+        taken_apart = [one for rule in [*rules, *doubled] for one in self._split(rule)]
         self.chance.shuffle(taken_apart)
         return taken_apart
 
@@ -116,7 +124,9 @@ class Rules:
             return self.chance.choice(plain[key])
         if key == "resources" and value.startswith("*/"):
             return "jobs" + value[1:]
-        return value.replace("*", "y") if key == "nonResourceURLs" else value
+        if key == "nonResourceURLs":
+            return "/any" if value == "*" else value.replace("*", "y")
+        return value
 
     def _split(self, rule: Rule) -> list[Rule]:
         """The rule, or one rule for each verb or group of it."""

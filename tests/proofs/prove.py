@@ -22,7 +22,18 @@ from cluster.controlplane import Cluster  # noqa: E402 - after the path
 from proofs.table import Ground, Line, rendered  # noqa: E402 - after the path
 
 # a module of this directory each, whose prove() is the proof
-NAMES = ("renewal", "revocation", "kill_sweep", "parallel", "leaks", "consumers", "covers", "overlap", "append")
+NAMES = (
+    "renewal",
+    "revocation",
+    "kill_sweep",
+    "parallel",
+    "leaks",
+    "consumers",
+    "covers",
+    "reconcile",
+    "overlap",
+    "append",
+)
 
 
 def proved(name: str, cluster: Cluster, directory: Path, *, full: bool) -> list[Line]:
