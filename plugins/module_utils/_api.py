@@ -68,6 +68,21 @@ class Review:
     said: str = ""
 
 
+@dataclass(frozen=True)
+class Access:
+    """What the API server's authorizers think of a request.
+
+    Attributes:
+        allowed: whether one of them allows it.
+        denied: whether one of them forbids it, instead of having no opinion.
+        said: why, in the server's words; may be empty.
+    """
+
+    allowed: bool
+    denied: bool
+    said: str = ""
+
+
 class Api:
     """Typed verbs over one connection."""
 
@@ -164,13 +179,32 @@ class Api:
             Request(method="GET", path=path, target=Target("get", path), accept=_DISCOVERY)
         ).body
 
-    def _ask(self, kind: Kind, body: Mapping[str, Any]) -> Object:
+    def may(self, kind: Kind, spec: Mapping[str, Any], namespace: str = "") -> Access:
+        """SubjectAccessReview, in one of its forms: whether somebody may do something; writes nothing.
+
+        Source: Kubernetes API, authorization.k8s.io/v1.
+
+        Args:
+            kind: which of the forms.
+            spec: who and what, as the API spells it.
+            namespace: of a LocalSubjectAccessReview.
+        """
+        metadata = {"metadata": {"namespace": namespace}} if namespace else {}
+        status = self._ask(kind, {**metadata, "spec": spec}, namespace).get("status") or {}
+        said = (" ".join(str(status.get(key) or "").split()) for key in ("reason", "evaluationError"))
+        return Access(
+            allowed=bool(status.get("allowed")),
+            denied=bool(status.get("denied")),
+            said="; ".join(dict.fromkeys(text for text in said if text)),
+        )
+
+    def _ask(self, kind: Kind, body: Mapping[str, Any], namespace: str = "") -> Object:
         """Reviews are questions that are spelled as creates, so they may be repeated."""
         return self.connection.send(
             Request(
                 method="POST",
-                path=_path(kind, ""),
-                target=_target(kind, "", None, "create"),
+                path=_path(kind, namespace),
+                target=_target(kind, namespace, None, "create"),
                 body={"apiVersion": kind.api_version, "kind": kind.name, **body},
                 repeatable=True,
             )

@@ -41,6 +41,11 @@ CONFIG_MAP = Kind("ConfigMap", "configmaps")
 POD = Kind("Pod", "pods")
 TOKEN_REVIEW = Kind("TokenReview", "tokenreviews", "authentication.k8s.io", namespaced=False)
 SELF_SUBJECT_REVIEW = Kind("SelfSubjectReview", "selfsubjectreviews", "authentication.k8s.io", namespaced=False)
+SUBJECT_ACCESS_REVIEW = Kind("SubjectAccessReview", "subjectaccessreviews", "authorization.k8s.io", namespaced=False)
+LOCAL_SUBJECT_ACCESS_REVIEW = Kind("LocalSubjectAccessReview", "localsubjectaccessreviews", "authorization.k8s.io")
+SELF_SUBJECT_ACCESS_REVIEW = Kind(
+    "SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False
+)
 NODE = Kind("Node", "nodes", namespaced=False)
 ROLE = Kind("Role", "roles", RBAC_GROUP)
 CLUSTER_ROLE = Kind("ClusterRole", "clusterroles", RBAC_GROUP, namespaced=False)

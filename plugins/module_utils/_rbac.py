@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import _names
@@ -115,6 +115,44 @@ def _atoms(rule: Mapping[str, Any]) -> Iterator[Permission]:
             for resource in rule.get("resources") or ():
                 for name in names:
                     yield Permission(verb=verb, group=group, resource=resource, name=name)
+
+
+def allows(rule: Mapping[str, Any], asked: Permission) -> bool:
+    """Whether a rule allows a request: one verb on one resource, with a name if the request has one, or on one path.
+
+    Unlike C(covers) this is the authorizer's own question: a rule for objects with an empty name allows requests that
+    have none. Source: RuleAllows in plugin/pkg/auth/authorizer/rbac.
+    """
+    if not {"*", asked.verb} & set(rule.get("verbs") or ()):
+        return False
+    if asked.url:
+        return any(_url_covers(url, asked.url) for url in rule.get("nonResourceURLs") or ())
+    names = rule.get("resourceNames") or ()
+    return (
+        bool({"*", asked.group} & set(rule.get("apiGroups") or ()))
+        and any(_resource_covers(resource, asked.resource) for resource in rule.get("resources") or ())
+        and (not names or asked.name in names)
+    )
+
+
+def merged(rules: Iterable[Mapping[str, Any]]) -> list[dict[str, list[str]]]:
+    """The same grants in few rules: nothing twice, nothing that another rule gives as well."""
+    atoms = permissions(rules)
+    # only these can cover others: those with a star, and those without a name their like with one
+    broad = [atom for atom in atoms if "*" in f"{atom.verb}{atom.group}{atom.resource}{atom.url}"]
+    needed = {
+        atom
+        for atom in atoms
+        if not (atom.name and replace(atom, name=_ANY) in atoms)
+        and not any(one.covers(atom) and not atom.covers(one) for one in broad)
+    }
+    together: dict[tuple[tuple[str, ...], ...], dict[str, list[str]]] = {}
+    for rule in as_rules(needed):
+        listed = "nonResourceURLs" if "nonResourceURLs" in rule else "resources"
+        alike = tuple((key, *values) for key, values in sorted(rule.items()) if key != listed)
+        first = together.setdefault((*alike, (listed,)), {**rule, listed: []})
+        first[listed] += rule[listed]
+    return list(together.values())
 
 
 def uncovered(owner: Iterable[Mapping[str, Any]], candidate: Iterable[Mapping[str, Any]]) -> list[Permission]:
@@ -257,6 +295,25 @@ def _check_groups(resources: Sequence[str], api_groups: Sequence[str], option: s
             raise InputError(
                 f"{option}.resources: {resource!r} names its API group although api_groups is given", "use one of both"
             )
+
+
+def verb_of(text: str, option: str) -> str:
+    """A verb.
+
+    Raises:
+        InputError: it is none.
+    """
+    return _checked([text], _VERB, option, "a verb (get, list, create ... or *)")[0]
+
+
+def resource_of(text: str, option: str) -> tuple[str, str]:
+    """C(deployments.apps/scale) as (C(deployments/scale), C(apps)).
+
+    Raises:
+        InputError: it is no resource.
+    """
+    resource = _checked([text], _RESOURCE, option, "a resource (pods, pods/log, deployments.apps)")[0]
+    return _split_group(resource)
 
 
 def _split_group(resource: str) -> tuple[str, str]:

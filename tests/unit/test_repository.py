@@ -32,6 +32,7 @@ ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 LAYERS = (
     # knowledge: no input, no output, no Ansible
     {
+        "_access_entries",
         "_choice",
         "_claims",
         "_doubts",
@@ -39,6 +40,7 @@ LAYERS = (
         "_errors",
         "_escalation",
         "_findings",
+        "_granting",
         "_headers",
         "_kinds",
         "_kubeconfig",
@@ -49,7 +51,7 @@ LAYERS = (
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_pool", "_transport"},
     # what use cases are made with
-    {"_bulk", "_converge", "_discovery", "_entry", "_reviews", "_sets"},
+    {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_policy", "_reviews", "_sets"},
     # the places of a token
     {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_workshop"},
     # the life of a token
@@ -57,7 +59,7 @@ LAYERS = (
     # grants
     {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
     # use cases: one for each module
-    {"_binding", "_service_account", "_token"},
+    {"_access", "_binding", "_service_account", "_token"},
     # all use cases from one list
     {"_accounts"},
 )
