@@ -138,7 +138,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     with ThreadPoolExecutor(max_workers=params["workers"]) as pool:
         proof = Proof(AccessReviewer(api), policy, pool, live, deadline)
         outcomes = _bulk.run_all(items.desired, _begin, proof.examine, params)
-    result = _bulk.as_result(outcomes or [_of_nobody()], api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
+    told = outcomes if items.bulk or outcomes else [_of_nobody()]
+    result = _bulk.as_result(told, api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
     return _told(result, outcomes, answers if params["who_can"] is not None else None, bulk=items.bulk)
 
 

@@ -149,7 +149,7 @@ def _words(text: str, option: str) -> dict[str, str]:
     said = {"verb": verb, "url" if what.startswith("/") else "resource": what}
     if rest[:1] == ["named"] and len(rest) > 1:
         said["name"], rest = rest[1], rest[2:]
-    if rest[:1] == ["in"] and (len(rest) == 2 or " ".join(rest[1:]) in _PLACES):
+    if rest[:1] == ["in"] and (len(rest) == 2 or " ".join(rest[1:]) in _SPOKEN.values()):
         said["namespace"], rest = " ".join(rest[1:]), []
     if rest:
         raise InputError(f"{option}: {' '.join(rest)!r} in {text!r} cannot be understood", _FORM)
@@ -204,7 +204,7 @@ def _resource(said: Mapping[str, str], option: str) -> Permission:
 
 def _placed(asked: Permission, said: str | None, option: str, own_namespace: str | None) -> Entry:
     if is_cluster_scoped(asked):
-        if said not in (None, EVERYWHERE):
+        if said is not None and _PLACES.get(said) != EVERYWHERE:
             raise InputError(f"{option}: {asked.resource} are in no namespace", f"leave out {said!r}")
         # that is how the server reads the path of a namespace
         own = asked.name if asked.resource.partition("/")[0] == "namespaces" and not asked.group else EVERYWHERE

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One list of accounts, each with its grants and tokens: taken apart into the lists of the modules, and summed up.
+"""One list of accounts, with their grants, tokens and access: taken apart into the lists of the modules, and summed up.
 
-What an account, a grant and a token may say is what the modules' own ITEM_OPTIONS say.
+What an account, a grant, a token and the access of an account may say is what the modules' own ITEM_OPTIONS say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from . import _grant_desired, _service_account, _token_desired
+from . import _access, _grant_desired, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
 from ._kinds import SECRET
@@ -40,8 +40,10 @@ _NOT_IN_A_TOKEN = {
 }
 
 _TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
+_ACCESS_OPTIONS = {name: _access.ITEM_OPTIONS[name] for name in ("can", "cannot")}
 _OPTIONS: dict[str, dict[str, Any]] = {
     **_service_account.ITEM_OPTIONS,
+    "access": {"type": "dict", "options": _ACCESS_OPTIONS},
     "grants": {"options": _grant_desired.ITEM_OPTIONS},
     "tokens": {"options": _TOKEN_OPTIONS},
 }
@@ -62,11 +64,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Account:
-    """An account of the list: what it is, what it may do and its tokens."""
+    """An account of the list: what it is, what it may do, its tokens, and what is to be proven of it."""
 
     declared: Entry
     grants: tuple[Entry, ...]
     tokens: tuple[Entry, ...]
+    access: tuple[Entry, ...]
 
     @property
     def title(self) -> str:
@@ -116,6 +119,12 @@ KINDS: Mapping[str, Kind] = {
         _token_desired.DesiredToken.from_item,
         _token_desired.refuse_shared_places,
         lambda account: account.tokens,
+    ),
+    "access": Kind(
+        _access.ITEM_OPTIONS,
+        _access.DesiredAccess.from_item,
+        lambda dummy: None,  # there is one for an account
+        lambda account: account.access,
     ),
 }
 
@@ -176,13 +185,15 @@ def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
 
     Returns:
         C(present) and C(absent): accounts that should be there, and that should not; C(bindings) and C(tokens): the
-        grants and the tokens of both. Every token says its C(state).
+        grants and the tokens of both. Every token says its C(state). C(access): what is to be proven of accounts that
+        should be there.
     """
     return {
         "present": [account.declared.item for account in accounts if account.is_wanted(now)],
         "absent": [account.declared.item for account in accounts if not account.is_wanted(now)],
         "bindings": [grant.item for account in accounts for grant in account.grants],
         "tokens": [item for account in accounts for item in _tokens_of(account, now)],
+        "access": [proof.item for account in accounts if account.is_wanted(now) for proof in account.access],
     }
 
 
@@ -217,6 +228,7 @@ def _account(given: object, place: str) -> Account:
         tokens=tuple(
             _token_of(token, where, item) for token, where in _elements(entry.get("tokens"), f"{place}.tokens")
         ),
+        access=() if entry.get("access") is None else (_access_of(entry["access"], f"{place}.access", item),),
     )
 
 
@@ -237,6 +249,13 @@ def _is_true(value: object) -> bool:
 
 def _token_of(given: Item, place: str, account: Item) -> Entry:
     said = {key: value for key, value in given.items() if value is not None}
+    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
+
+
+def _access_of(given: Item, place: str, account: Item) -> Entry:
+    said = {key: value for key, value in given.items() if value is not None}
+    if not said:
+        raise InputError(f"{place} says nothing", "give can or cannot")
     return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
 
 
@@ -308,12 +327,14 @@ class Results:
         accounts: outcomes by C(namespace/name).
         grants: outcomes by the same, or C(cluster-wide name).
         tokens: outcomes by account, in order.
+        access: outcomes by C(namespace/name).
         pruned: what left its set (entries of C(actions)).
     """
 
     accounts: Mapping[str, Outcome]
     grants: Mapping[str, Outcome]
     tokens: Mapping[str, Sequence[Outcome]]
+    access: Mapping[str, Outcome]
     pruned: tuple[Outcome, ...]
 
     @classmethod
@@ -323,6 +344,7 @@ class Results:
         removals: Outcome | None = None,
         bindings: Outcome | None = None,
         tokens: Outcome | None = None,
+        access: Outcome | None = None,
     ) -> Results:
         """From registered results of bulk tasks; a skipped task has nothing to say."""
         minted: dict[str, list[Outcome]] = defaultdict(list)
@@ -334,6 +356,7 @@ class Results:
             accounts={f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in about},
             grants={_title_of_grant(outcome): outcome for outcome in _outcomes(bindings)},
             tokens=minted,
+            access={f"{outcome['namespace']}/{outcome['service_account']}": outcome for outcome in _outcomes(access)},
             pruned=tuple(entry for entry in actions if entry["reason"] == "not_in_list"),
         )
 
@@ -364,7 +387,7 @@ def summary(accounts: Sequence[Account], results: Results, *, check_mode: bool) 
 def _of_account(account: Account, results: Results) -> list[str]:
     """The lines of an account with an empty one behind them; none if nothing is known of it."""
     outcome = results.accounts.get(account.title, {})
-    facts = [*_of_grants(account, results), *_of_tokens(account, results)]
+    facts = [*_of_grants(account, results), *_of_tokens(account, results), *_of_access(account, results)]
     if not outcome and not facts:
         return []
     title = account.title + _absent(outcome, "service_account") + _why(outcome)
@@ -390,6 +413,18 @@ def _of_tokens(account: Account, results: Results) -> Iterator[str]:
             yield from _of_revoked(token.item.get("handle"), outcome, is_gone=is_gone)
         else:
             yield from _of_kept(outcome)
+
+
+def _of_access(account: Account, results: Results) -> Iterator[str]:
+    """What was proven, or why not."""
+    outcome = results.access.get(account.title)
+    if outcome and _has_failed(outcome):
+        yield _line(_FAILED, "access", "not proven")
+        yield from _failure(outcome)
+    elif outcome:
+        expected = [verdict["expected"] for verdict in outcome["verdicts"]]
+        may, may_not = expected.count(True), expected.count(False)
+        yield _line(_SAME, "access", f"proven: {may} allowed, {may_not} refused")
 
 
 def _of_kept(outcome: Outcome) -> Iterator[str]:

@@ -319,10 +319,11 @@ def rule_text(rule: Rule) -> str:
     verbs = _listed(rule.get("verbs") or ())
     if rule.get("nonResourceURLs"):
         return f"{verbs} on {_listed(rule['nonResourceURLs'])}"
-    groups = rule.get("apiGroups") or ()
-    of_group = f" of {_listed([group or 'the core group' for group in groups])}" if list(groups) != [""] else ""
-    names = f" named {_listed(rule['resourceNames'])}" if rule.get("resourceNames") else ""
-    return f"{verbs} on {_listed(rule.get('resources') or ())}{of_group}{names}"
+    groups = [group or "the core group" for group in rule.get("apiGroups") or ()]
+    names = [name or "(empty)" for name in rule.get("resourceNames") or ()]
+    of_group = f" of {_listed(groups)}" if groups != ["the core group"] else ""
+    named = f" named {_listed(names)}" if names else ""
+    return f"{verbs} on {_listed(rule.get('resources') or ())}{of_group}{named}"
 
 
 def _bound(binding: Binding) -> str:

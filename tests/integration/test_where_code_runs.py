@@ -107,6 +107,25 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_sa_token": {"name": "app", **NS, "handle": "x", "dest": "/x", "bound_object_ref": {}}},
+    {
+        "tokenwright.kubernetes.k8s_sa_access": {
+            **NS,
+            "accounts": [{"name": "app", "can": ["get pods"]}, {"name": "b", "cannot": [{"verb": "get", "url": "/x"}]}],
+            "explain": True,
+            "effective_rules": True,
+            "who_can": ["get pods"],
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa_access": {
+            "name": "app",
+            **NS,
+            "can": ["delete pods", "get pods"],
+            "wait": 0,
+            "kubeconfig": "{{ lookup('file', admin) | from_yaml }}",
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa_access": {"name": "app", **NS, "can": [["get", "pods"]]}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -195,10 +214,11 @@ def test_both_ways_give_the_same(
     assert results["here"][8].get("token") == (None if check else token)
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
-        False, False, False, False, True,
+        False, False, False, False, True, False, True, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
+        "holds", "access_deviates", "invalid_option",
     ]  # fmt: skip
 
 
@@ -252,6 +272,7 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_sa": {"name": "app"}},
         {"tokenwright.kubernetes.k8s_sa_token": {"name": "app", "dest": str(tmp_path / "t")}},
         {"tokenwright.kubernetes.k8s_sa_binding": {"name": "g", "cluster_role": "view", "service_accounts": ["app"]}},
+        {"tokenwright.kubernetes.k8s_sa_access": {"name": "app", "can": ["get pods"]}},
     ]
     defaults = {"group/tokenwright.kubernetes.k8s_sa": "{{ connection }}"}
     play = [{**LOCALHOST, "vars": {"connection": options}, "module_defaults": defaults, "tasks": tasks}]

@@ -108,6 +108,14 @@ def test_an_account_is_what_is_left_without_grants_and_tokens() -> None:
     assert account_items([given])["present"] == [account(**options)]
 
 
+def test_what_is_to_be_proven_is_of_the_account() -> None:
+    access = {"can": ["get pods", {"verb": "get", "url": "/a"}], "cannot": None}
+    found = account_items([account(access=access), account(name="b"), account(name="c", access=None)])
+    assert found["mistake"] == ""
+    assert found["access"] == [{"service_account": "app", "namespace": "ci", "can": access["can"]}]
+    assert "access" not in found["present"][0]
+
+
 STATES: list[tuple[Item, bool]] = [
     ({}, True),
     ({"state": "present"}, True),
@@ -122,8 +130,9 @@ STATES: list[tuple[Item, bool]] = [
 @pytest.mark.parametrize(("options", "wanted"), STATES)
 def test_what_should_not_be_there_keeps_no_token(options: Item, wanted: bool) -> None:
     tokens = [{"dest": "/run/a"}, {"dest": "/run/b", "state": "present"}, {"dest": "/run/c", "state": None}]
-    accounts = read_accounts([account(**options, grants=[{"role": "r"}], tokens=tokens)])
-    found = items(accounts, NOW)
+    given = account(**options, grants=[{"role": "r"}], tokens=tokens, access={"can": ["get pods"]})
+    found = items(read_accounts([given]), NOW)
+    assert len(found["access"]) == wanted
     assert [item["state"] for item in found["tokens"]] == ["present" if wanted else "absent"] * 3
     assert bool(found["present"]) == wanted
     assert bool(found["absent"]) != wanted
@@ -181,7 +190,12 @@ MISTAKES: list[tuple[object, str]] = [
     ),
     # unknown
     ([account(), account(automont=True)], f"{L}[1]: automont is unknown here: did you mean automount?"),
-    ([account(volumes=1)], f"{L}[0]: volumes is unknown here: known are annotations, automount, create_namespace, "),
+    ([account(access=["get pods"])], f"{L}[0].access is a list, not a mapping: write key: value pairs"),
+    ([account(access={})], f"{L}[0].access says nothing: give can or cannot"),
+    ([account(access={"can": None})], f"{L}[0].access says nothing: give can or cannot"),
+    ([account(access={"cant": []})], f"{L}[0].access: cant is unknown here: did you mean can?"),
+    ([account(access={"can": ["get"]})], f"{L}[0].access: can[0]: 'get' is not verb and resource: write VERB"),
+    ([account(volumes=1)], f"{L}[0]: volumes is unknown here: known are access, annotations, automount, create"),
     (
         [account(grants=[{"cluster_rol": "r"}])],
         f"{L}[0].grants[0]: cluster_rol is unknown here: did you mean cluster_role?",
@@ -415,6 +429,7 @@ def test_what_failed_is_marked_and_says_why(given: Item, line: str) -> None:
         "accounts": result({**FAILED, **identity}),
         "bindings": result({**FAILED, **identity}),
         "tokens": result({**FAILED, "service_account": "app", "namespace": "ci"}),
+        "access": result({**FAILED, "service_account": "app", "namespace": "ci"}),
     }
     why = "  failed   cannot do it: ask"
     assert account_summary([account(grants=[{"role": "r"}], tokens=[given])], **results) == [
@@ -423,6 +438,8 @@ def test_what_failed_is_marked_and_says_why(given: Item, line: str) -> None:
         "! grant    r in ci",
         why,
         line,
+        why,
+        "! access   not proven",
         why,
         "",
         "! failed",
@@ -455,6 +472,15 @@ def test_what_is_in_the_allowed_namespaces_or_elsewhere_altogether_is_fine() -> 
     near = {"type": "secret", "name": "s"}
     given = account(grants=[{"role": "r"}], tokens=[{"sinks": [far, near]}])
     assert account_items([given], ["ci"]) == account_items([given])
+
+
+def test_what_was_proven_is_summed_up() -> None:
+    verdicts = [{"expected": expected} for expected in (True, False, True)]
+    answer = {"service_account": "app", "namespace": "ci", "verdicts": verdicts}
+    given = [account(access={"can": ["get pods"]})]
+    lines = account_summary(given, access=result(answer))
+    assert lines == ["  account  ci/app", "  access   proven: 2 allowed, 1 refused", "", "nothing changed"]
+    assert account_summary(given, access=SKIPPED) == ["nothing changed"]
 
 
 def test_the_whole_summary() -> None:

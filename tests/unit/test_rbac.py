@@ -19,7 +19,9 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors imp
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._rbac import (
     Permission,
     Subject,
+    allows,
     as_rules,
+    merged,
     permissions,
     rules_from_options,
     subjects_from_options,
@@ -249,6 +251,41 @@ def _rewritten(rules: list[Rule]) -> list[Rule]:
         doubled = {key: [*reversed(values), *values] for key, values in one.items()}
         written += as_rules(permissions([one])) if number % 2 else [doubled]
     return written
+
+
+@given(any_rules)
+def test_a_rule_allows_what_the_authorizer_allows(rules: list[Rule]) -> None:
+    for asked in WORLD:
+        permission = Permission(asked.verb, asked.group, asked.resource, asked.name, asked.path)
+        assert any(allows(one, permission) for one in rules) == authorizer_allows(rules, asked)
+
+
+def test_the_lists_of_a_rule_may_be_null() -> None:
+    assert not allows({"verbs": None, "apiGroups": None, "resources": None}, Permission("get", "", "pods"))
+    assert allows({**rule("core", "pods", "get"), "resourceNames": None}, Permission("get", "", "pods", "a"))
+    assert not allows({"verbs": ["get"], "nonResourceURLs": None}, Permission("get", url="/a"))
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/a", True), ("/a/b", True), ("/b", False)])
+def test_all_stars_at_the_end_of_a_path_are_one(path: str, expected: bool) -> None:
+    assert allows(urls("/a**"), Permission("get", url=path)) is expected
+
+
+@given(any_rules)
+def test_merged_rules_grant_the_same_and_say_nothing_twice(rules: list[Rule]) -> None:
+    short = merged(rules)
+    assert uncovered(short, rules) == uncovered(rules, short) == []
+    atoms = permissions(short)
+    assert not [one for one in atoms for two in atoms if one != two and two.covers(one) and not one.covers(two)]
+    assert merged(short) == short
+
+
+def test_merged_rules_are_few() -> None:
+    given = [rule("core", "pods services", "get"), rule("core", "pods", "get list", "a"), rule("core", "*", "list")]
+    assert merged(given) == [
+        {"apiGroups": [""], "resources": ["*"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get"]},
+    ]
 
 
 @given(any_rules)
