@@ -172,6 +172,17 @@ LATER = (
         module="k8s_sa",
         says="lables",
     ),
+    Case(
+        "a returned token proves what it may not do",
+        {**_CONNECTION, "api_key": "{{ returned.token }}", "name": "maker", "cannot": ["list nodes"], "explain": True},
+        module="k8s_sa_access",
+    ),
+    Case(
+        "a returned token is used for a proof that fails",
+        {**_CONNECTION, "api_key": "{{ returned.token }}", "name": "maker", "can": ["list nodes"], "wait": 0},
+        module="k8s_sa_access",
+        says="may not list nodes",
+    ),
 )
 
 # With which credential, and how given
