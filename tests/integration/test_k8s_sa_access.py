@@ -32,8 +32,20 @@ def app(cluster: Cluster, namespace: str) -> Options:
     return {"service_account": "app", "namespace": namespace}
 
 
+def settle(cluster: Cluster, user: str, namespace: str, rules: Sequence[Options]) -> None:
+    """Wait until the authorizer has heard of new rules."""
+    named = rules[-1].get("resource_names")
+    what = f"{rules[-1]['resources'][-1]}{'/' + named[0] if named else ''}"
+    question = ["auth", "can-i", rules[-1]["verbs"][-1], what, "-n", namespace, f"--as={user}"]
+    for dummy in range(100):
+        if cluster.kubectl(*question, check=False).stdout.startswith("yes"):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{user} may not {question[2:4]}")
+
+
 @pytest.fixture
-def grant(run_task: Task, namespace: str) -> Iterator[Grant]:
+def grant(cluster: Cluster, run_task: Task, namespace: str) -> Iterator[Grant]:
     """Grant something to the account; cluster-wide grants are taken back at the end."""
     cluster_wide = []
 
@@ -44,6 +56,9 @@ def grant(run_task: Task, namespace: str) -> Iterator[Grant]:
         assert not done.get("failed"), done["msg"]
         if options.get("cluster_wide"):
             cluster_wide.append(name)
+        if whom and "rules" in options:
+            where_it_holds = str(options.get("namespace", namespace))
+            settle(cluster, f"system:serviceaccount:{namespace}:app", where_it_holds, options["rules"])
 
     yield make
     for name in cluster_wide:
@@ -62,6 +77,7 @@ def person(cluster: Cluster, namespace: str, run_task: Task) -> Iterator[Person]
             done = run_task("k8s_sa_binding", **one)
             assert not done.get("failed"), done["msg"]
             made.append(one)
+            settle(cluster, user, namespace, right["rules"])
         return cluster.kubeconfig_for(user)
 
     yield allowed
@@ -258,14 +274,14 @@ def test_an_account_that_does_not_exist_proves_nothing(cluster: Cluster, namespa
     cluster.kubectl(
         "create", "rolebinding", "g", "--clusterrole=view", f"--serviceaccount={namespace}:ghost", "-n", namespace
     )
+    held = run_task("k8s_sa_access", **ghost, can=["get pods"], wait="30s")
+    assert held["reason"] == "account_missing"
     failed = run_task("k8s_sa_access", **ghost, can=["get pods"], cannot=["list pods"], wait=0)
     assert failed["msg"].startswith(
         f"{namespace}/ghost: ServiceAccount {namespace}/ghost does not exist; may list pods in {namespace} (granted by"
     )
     assert failed["msg"].endswith(": make it (k8s_sa), or correct its name")
     assert (failed["reason"], failed["exists"]) == ("account_missing", False)
-    held = run_task("k8s_sa_access", **ghost, can=["get pods"])
-    assert held["reason"] == "account_missing"
     refused = run_task("k8s_sa_access", **ghost, cannot=["get secrets"])
     assert (refused["reason"], refused["exists"]) == ("holds", False)
     assert "does not exist, so it is no wonder that it cannot do things" in refused["warnings"][0]
