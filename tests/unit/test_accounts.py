@@ -111,7 +111,6 @@ def test_an_account_is_what_is_left_without_grants_and_tokens() -> None:
 def test_what_is_to_be_proven_is_of_the_account() -> None:
     access = {"can": ["get pods", {"verb": "get", "url": "/a"}], "cannot": None}
     found = account_items([account(access=access), account(name="b"), account(name="c", access=None)])
-    assert found["mistake"] == ""
     assert found["access"] == [{"service_account": "app", "namespace": "ci", "can": access["can"]}]
     assert "access" not in found["present"][0]
 
