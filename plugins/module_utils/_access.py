@@ -22,6 +22,8 @@ from ._api import Access, Api, connect
 from ._auth import ConnectionOptions
 from ._bulk import Items
 from ._converge import Snapshot, read
+from ._discovery import Discovery
+from ._doubts import doubts
 from ._durations import seconds
 from ._entry import UseCase
 from ._errors import ApiError, ForbiddenError, InputError, ProvisionError
@@ -32,6 +34,7 @@ from ._namespaces import namespace_ref
 from ._plan import Outcome
 from ._policy import Once, read_policy
 from ._redact import Secrets
+from ._served import Served
 
 LIST = "accounts"
 
@@ -133,7 +136,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     policy = Once(lambda: read_policy(api, _namespaces(asked, items.desired), params["workers"]))
     answers = [_who_can(policy(), entry) for entry in questions]
     live = _look(api, asked, items.desired, params["workers"])
-    warnings += _doubts(asked, live)
+    warnings += _doubts(api, asked, live, params["workers"])
     deadline = time.monotonic() + patience
     with ThreadPoolExecutor(max_workers=params["workers"]) as pool:
         proof = Proof(AccessReviewer(api), policy, pool, live, deadline)
@@ -204,16 +207,24 @@ def _look(api: Api, entries: Iterable[Entry], desired: Sequence[DesiredAccess], 
     return read(api, refs, workers)
 
 
-def _doubts(entries: Sequence[Entry], live: Snapshot) -> list[str]:
-    """What makes an answer worthless although the server gave it: it knows nothing of typos, and refuses what is not.
-
-    Whatever else is known of what a cluster serves (resources, their verbs and their scope) belongs here as well.
-    """
-    return [
+def _doubts(api: Api, entries: Sequence[Entry], live: Snapshot, workers: int) -> list[str]:
+    """What makes an answer worthless although the server gives it: it refuses what does not exist, typos included."""
+    distinct = list(dict.fromkeys(entries))
+    absent = [
         f"{str(entry)!r}: namespace {entry.namespace} does not exist, so the answer is worth little; check its name"
-        for entry in dict.fromkeys(entries)
+        for entry in distinct
         if namespace_ref(entry.namespace) in live and live[namespace_ref(entry.namespace)] is None
     ]
+    served = Discovery(api, workers).served() if distinct else None
+    return absent if served is None else [*absent, *(text for one in distinct for text in _odd(one, served))]
+
+
+def _odd(entry: Entry, served: Served) -> list[str]:
+    """Whether the request names what is not served, or puts in a namespace what is in none."""
+    said = doubts([needed_rule(entry.asked)], served, namespaced=False)
+    if not said and entry.namespace not in (EVERYWHERE, ANYWHERE) and served.is_cluster_scoped(entry.asked):
+        said = ["it is in no namespace, so the answer is about nothing: write in all namespaces"]
+    return [f"{str(entry)!r}: {text}" for text in said]
 
 
 def _begin(item: DesiredAccess) -> Outcome:

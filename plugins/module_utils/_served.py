@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ._kinds import Object
+from ._rbac import Permission
 
 _AGGREGATED = "APIGroupDiscoveryList"
 _PLAIN = ("APIVersions", "APIGroupList")
@@ -60,6 +61,12 @@ class Served:
         return frozenset(
             verb for group in self.groups.values() for resource in group.resources.values() for verb in resource.verbs
         )
+
+    def is_cluster_scoped(self, asked: Permission) -> bool:
+        """Whether it is served and in no namespace."""
+        group = self.groups.get(asked.group)
+        resource = group.resources.get(asked.resource) if group else None
+        return resource is not None and not resource.namespaced
 
 
 def is_aggregated(document: Object) -> bool:

@@ -64,8 +64,8 @@ options:
       - C(in all namespaces) asks whether one grant allows it everywhere. C(in any namespace) asks whether it is allowed
         in at least one, and needs the right to list all bindings and roles.
       - C(*) is a verb or resource like any other, which only a rule with C(*) allows.
-      - Verbs and resources are sent as they are written. The API server refuses what it does not know, so a wrong word
-        is noticed here, but not in O(cannot).
+      - Verbs and resources are sent as they are written, and the API server refuses what it does not know. What it does
+        not serve leads to a warning, with the nearest match, because in O(cannot) a wrong word would seem to hold.
     type: list
     elements: raw
   cannot: &cannot

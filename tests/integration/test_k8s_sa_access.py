@@ -295,6 +295,49 @@ def test_a_namespace_that_does_not_exist_is_told(app: Options, run_task: Task) -
     ]
 
 
+def test_what_is_not_served_is_told_because_its_refusal_proves_nothing(app: Options, run_task: Task) -> None:
+    cannot = ["get secret", "get deployments", "list nodes", "create serviceaccounts/token", "get /healthz/nothing"]
+    told = run_task("k8s_sa_access", **app, cannot=cannot)
+    assert told["reason"] == "holds"
+    assert [text.partition(": ")[2] for text in told["warnings"]] == [
+        "secret: did you mean secrets?",
+        "deployments is in apps, not in the core group",
+    ]
+
+
+def test_a_resource_of_ones_own_that_is_in_no_namespace_is_asked_about_as_such(
+    cluster: Cluster, app: Options, run_task: Task, namespace: str
+) -> None:
+    group = f"{namespace}.example.com"
+    names = {"plural": "gauges", "singular": "gauge", "kind": "Gauge"}
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"gauges.{group}"},
+        "spec": {
+            "group": group,
+            "names": names,
+            "scope": "Cluster",
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    cluster.kubectl("create", "-f", "-", input=json.dumps(definition))
+    try:
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/gauges.{group}", "--timeout=60s")
+        here, everywhere = f"get gauges.{group}", f"get gauges.{group} in all namespaces"
+        deadline = time.monotonic() + 30
+        while True:
+            told = run_task("k8s_sa_access", **app, cannot=[here, everywhere])
+            # discovery learns of it a moment later
+            if not any("not served" in text for text in told["warnings"]) or time.monotonic() > deadline:
+                break
+        (warning,) = told["warnings"]
+        assert warning.startswith(f"'{here} in {namespace}': it is in no namespace, so the answer is about nothing")
+    finally:
+        cluster.kubectl("delete", "crd", f"gauges.{group}", "--wait=false")
+
+
 def test_a_change_under_way_is_waited_for(cluster: Cluster, app: Options, run_task: Task, namespace: str) -> None:
     view = ["--clusterrole=view", f"--serviceaccount={namespace}:app", "-n", namespace]
 
