@@ -123,33 +123,53 @@ def converge(
     """
     state: dict[Ref, Object | None] = {ref: live[ref] for ref in refs}
     before = dict(state)
-    doubtful: Write | None = None
     patience = _Patience(api.connection.retry_timeout)
+    doubtful: Write | None = None
     while True:
         todo = plan(state)
         _settle(outcome, doubtful, todo)
-        doubtful = None
         outcome.warnings = list(todo.notes)
         if check_mode:
             _record(outcome, todo.writes)
             state = predicted(state, todo.writes)
             break
         try:
-            for write in todo.writes:
-                doubtful = write
-                state[write.ref] = _act(api, write, state.get(write.ref))
-                _record(outcome, [write])
+            _carry_out(api, todo.writes, state, outcome)
             break
-        except (AlreadyExistsError, ConflictError, AmbiguousError) as error:
-            if patience.is_over(error):
-                raise
-            if not isinstance(error, AmbiguousError):
-                doubtful = None
-            patience.pause()
-            state = {ref: api.get(ref) for ref in refs}
+        except _InterruptedError as interrupted:
+            if patience.is_over(interrupted.error):
+                raise interrupted.error from None
+            doubtful = interrupted.doubtful
+        patience.pause()
+        state = {ref: api.get(ref) for ref in refs}
     written = [ref for ref in refs if state[ref] is not before[ref]]
     outcome.before, outcome.after = _views(before, written), _views(state, written)
     return state
+
+
+class _InterruptedError(Exception):
+    """A plan was overtaken by other writers, or the answer to one of its writes (the doubtful one) was lost."""
+
+    def __init__(self, error: ProvisionError, doubtful: Write | None) -> None:
+        super().__init__()
+        self.error = error
+        self.doubtful = doubtful
+
+
+def _carry_out(api: Api, writes: Sequence[Write], state: dict[Ref, Object | None], outcome: Outcome) -> None:
+    """Write one after the other, and keep the state and the outcome up to date.
+
+    Raises:
+        _InterruptedError: the rest of the plan may be wrong by now.
+    """
+    for write in writes:
+        try:
+            state[write.ref] = _act(api, write, state.get(write.ref))
+        except (AlreadyExistsError, ConflictError) as error:
+            raise _InterruptedError(error, None) from None
+        except AmbiguousError as error:
+            raise _InterruptedError(error, write) from None
+        _record(outcome, [write])
 
 
 class _Patience:
