@@ -15,7 +15,7 @@ from threading import Lock
 from ._api import Api
 from ._errors import ProvisionError
 from ._kinds import Object
-from ._served import Served, from_aggregated, from_plain, group_versions, is_aggregated
+from ._served import Group, Served, from_aggregated, from_plain, group_versions, is_aggregated
 
 _ROOTS = ("/api", "/apis")
 
@@ -39,9 +39,13 @@ class Discovery:
             return self._served
 
     def _ask(self) -> Served | None:
-        found = [self._below(root) for root in map(self._document, _ROOTS)]
-        groups = [served.groups for served in found if served is not None]
-        return Served({**groups[0], **groups[1]}) if len(groups) == len(found) else None
+        groups: dict[str, Group] = {}
+        for path in _ROOTS:
+            found = self._below(self._document(path))
+            if found is None:
+                return None
+            groups |= found.groups
+        return Served(groups)
 
     def _below(self, root: Object | None) -> Served | None:
         if root is not None and is_aggregated(root):
