@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._access_entries import (
     ANYWHERE,
+    CLUSTER_SCOPED,
     EVERYWHERE,
     Entry,
     entries_of,
@@ -229,16 +230,14 @@ def test_the_attributes_of_a_review(written: str) -> None:
     assert read(written).attributes() == ATTRIBUTES[written]
 
 
-words = st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
+# none of them a version (v1), which is taken for the slip of writing one
+words = st.from_regex(r"[a-u]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
 
 
 @given(words, words, words, st.sampled_from(["", "apps", "a.example.com"]), st.booleans())
 def test_what_is_told_is_read_as_the_same(verb: str, plural: str, name: str, group: str, inner: bool) -> None:
+    assume(group or plural not in CLUSTER_SCOPED[""])
     written = {"verb": verb, "resource": plural, "group": group, "namespace": "prod"}
-    written |= {"subresource": name} if inner else {"name": name} if verb != "create" else {}
-    try:
-        entry = read(written)
-    except InputError:
-        assert plural in ("nodes", "namespaces", "users", "groups")
-        return
+    written |= {"subresource": name} if inner or verb == "create" else {"name": name}
+    entry = read(written)
     assert read(str(entry)) == entry
