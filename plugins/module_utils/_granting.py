@@ -77,7 +77,8 @@ class Binding:
         """Whether what it grants holds where the request goes."""
         if self.ref.kind is CLUSTER_ROLE_BINDING:
             return True
-        return not entry.asked.url and entry.namespace in (ANYWHERE, self.ref.namespace)
+        # a path is in no namespace
+        return entry.namespace in (ANYWHERE, self.ref.namespace)
 
 
 @dataclass(frozen=True)
