@@ -34,8 +34,8 @@ _ROUNDS = 6
 
 # among many writers, those that were overtaken at the same moment must not meet again: each waits for a part of this,
 # which doubles with every time
-_FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 1.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
 
 
 class Snapshot(dict[Ref, "Object | None"]):
@@ -186,10 +186,9 @@ class _Patience:
         return self._rounds >= _ROUNDS and not has_time
 
     def pause(self) -> None:
-        """Let the others finish; the first time there is most often only one, which has finished."""
-        if self._rounds > 1:
-            longest = min(_FIRST_PAUSE * 2**self._rounds, _LONGEST_PAUSE)
-            time.sleep(longest * random.random())  # noqa: S311 - a delay, no secret
+        """Let the others finish."""
+        longest = min(_FIRST_PAUSE * 2 ** (self._rounds - 1), _LONGEST_PAUSE)
+        time.sleep(longest * random.random())  # noqa: S311 - a delay, no secret
 
 
 def _settle(outcome: Outcome, doubtful: Write | None, todo: Plan) -> None:

@@ -21,10 +21,6 @@ from differential.states import State, merged, repeated, selectors_of, state_of,
 # on a role that the module made
 _MADE_FOR = "tokenwright/made-for"
 
-# The last improvement. What does it: an aggregated role gets rules of its own, so that it is aggregated no more, or
-# what is Kubernetes' own is changed. kubectl does both. The module refuses both, and writes nothing of the grant.
-REFUSED = "refused"
-
 Fields: TypeAlias = Mapping[str, Any]
 
 
@@ -70,8 +66,8 @@ def expected(case: Case, place: Place, theirs: State) -> Expectation:
         state = better
     if not _is_refused(case, place, state):
         return Expectation(state, tuple(names), is_refused=False)
-    before = state_of(case.existing(place), case, place)
-    return Expectation(before, (REFUSED,) if before != theirs else (), is_refused=True)
+    before = replace(state, **REFUSED.fields(case, place, state))
+    return Expectation(before, (REFUSED.name,) if before != theirs else (), is_refused=True)
 
 
 def _is_refused(case: Case, place: Place, wanted: State) -> bool:
@@ -137,42 +133,55 @@ def _declared_selectors(case: Case, _place: Place, dummy: State) -> Fields:
     return {"selectors": selectors_of({"matchLabels": labels} for labels in case.wanted_role.selectors)}
 
 
+def _left_as_it_was(case: Case, place: Place, dummy: State) -> Fields:
+    return asdict(state_of(case.existing(place), case, place))
+
+
+# docs/proofs.md has these sentences
 IMPROVEMENTS = (
     Improvement(
         "declared values",
-        "a label or annotation that is there with another value keeps that value",
-        "it gets the value that is declared",
+        "A label or annotation that is there with another value keeps that value.",
+        "It gets the value that is declared.",
         _declared_values,
     ),
     Improvement(
         "whose role it is",
-        "a role that was made does not say by whom",
-        "the annotation tokenwright/made-for says so, so that it can be removed with its binding",
+        "A role that was made does not say by whom.",
+        "The annotation `tokenwright/made-for` says so, so that the role can be removed with its binding.",
         _whose_role,
     ),
     Improvement(
         "what others gave",
-        "a binding that changes its role loses its labels, annotations, owners and, although nothing is to be removed, "
-        "all subjects of others",
-        "they stay",
+        "A binding that changes its role loses its labels, annotations, owners and, although nothing is to be "
+        "removed, all subjects of others.",
+        "They stay.",
         _what_others_gave,
     ),
     Improvement(
         "each rule once",
-        "what is added to a role is added as often as it was said",
-        "it is added once",
+        "What is added to a role is added as often as it was said.",
+        "It is added once.",
         _each_rule_once,
     ),
     Improvement(
         "each subject once",
-        "a subject that is there in other words (its namespace or group left out) is added or replaced",
-        "it is there, so it stays as it is",
+        "A subject that is there in other words (its namespace or group left out) is added or replaced.",
+        "It is there, so it stays as it is.",
         _each_subject_once,
     ),
     Improvement(
         "declared selectors",
-        "the selectors of an aggregated role are only added to, unless extra permissions are to be removed",
-        "an aggregated role has the selectors that are declared",
+        "The selectors of an aggregated role are only added to, unless extra permissions are to be removed.",
+        "An aggregated role has the selectors that are declared.",
         _declared_selectors,
     ),
+)
+
+# it takes the place of all others
+REFUSED = Improvement(
+    "refused",
+    "An aggregated role that is given rules is aggregated no more; what belongs to Kubernetes itself is changed.",
+    "Both are refused, and nothing of the grant is written.",
+    _left_as_it_was,
 )

@@ -23,6 +23,9 @@ from proofs.tokens import namespace_with_account
 _PLAYS, _SUBJECTS = 16, 50
 _QUICK_PLAYS, _QUICK_SUBJECTS = 6, 10
 
+# two minutes on two cores of one's own
+_SECONDS = 1800
+
 _BINDING = "shared"
 _SHOWN = 5
 
@@ -33,7 +36,7 @@ def prove(ground: Ground) -> list[Line]:
     namespace = namespace_with_account(ground.cluster)
     mark = ground.cluster.audit_mark()
     names = [[f"{play}-{number}" for number in range(subjects)] for play in range(plays)]
-    done = run_at_once(ground.cluster, ground.directory, [_tasks(namespace, own) for own in names])
+    done = run_at_once(ground.cluster, ground.directory, [_tasks(namespace, own) for own in names], seconds=_SECONDS)
     conflicts = _conflicts(ground.cluster, mark, namespace)
     wanted, found = {name for own in names for name in own}, _subjects(ground.cluster, namespace)
     lost = sorted(wanted - set(found))

@@ -39,7 +39,9 @@ Task: TypeAlias = Mapping[str, Any]
 Play: TypeAlias = subprocess.CompletedProcess[str]
 
 
-def run_at_once(cluster: Cluster, directory: Path, plays: Sequence[Sequence[Task]]) -> list[Play]:
+def run_at_once(
+    cluster: Cluster, directory: Path, plays: Sequence[Sequence[Task]], *, seconds: int = _ROUND_SECONDS
+) -> list[Play]:
     """An ansible-playbook process for each of these lists of tasks, one of which has to wait at the gate."""
     (directory / "gate.sh").write_text(_GATE)
     with _gate(directory / "gate") as gate:
@@ -47,7 +49,7 @@ def run_at_once(cluster: Cluster, directory: Path, plays: Sequence[Sequence[Task
         try:
             _wait_for_all(running, directory)
             os.write(gate, b"." * len(running))
-            texts = [each.communicate(timeout=_ROUND_SECONDS)[0] for each in running]
+            texts = [each.communicate(timeout=seconds)[0] for each in running]
         finally:
             for each in running:
                 _end(each)

@@ -70,7 +70,7 @@ def _line(
         improved.update(wanted.improvements)
         misses += _differences(case, wanted.state, ours)
         misses += _wrong_answers(case, said[case.number], again[case.number], is_refused=wanted.is_refused)
-    all_names = [*(one.name for one in IMPROVEMENTS), REFUSED]
+    all_names = [one.name for one in (*IMPROVEMENTS, REFUSED)]
     misses += [f"no grant shows the improvement: {name}" for name in all_names if not improved[name]]
     counts = ", ".join(f"{name} {improved[name]}" for name in all_names)
     same = sum(theirs == ours for theirs, ours in ends)
