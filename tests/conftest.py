@@ -93,6 +93,16 @@ def run_task(cluster: Cluster) -> Task:
     return run
 
 
+def predicted_and_done(run_task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What k8s_sa_token did, after check mode has said exactly that."""
+    predicted = run_task("k8s_sa_token", check_mode=True, **options)
+    done = run_task("k8s_sa_token", **options)
+    assert not done.get("failed"), done["msg"]
+    assert predicted["actions"] == done["actions"]
+    assert (predicted["changed"], predicted["reason"]) == (done["changed"], done["reason"])
+    return done
+
+
 @dataclass(frozen=True)
 class Play:
     """A finished ansible-playbook."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, tokenwright contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Odd values for properties, and tokens that say whatever they are told to.
+"""Odd values for properties, tokens that say whatever they are told to, and a kubeconfig entry for one.
 
 Importing this also takes the time limit from single examples (a busy machine may hold up any of them).
 """
@@ -14,6 +14,8 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
+
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kubeconfig import Entry
 
 # a run has some fifty properties: half of the usual number of examples for each keeps it short
 settings.register_profile("untimed", deadline=None, max_examples=50)
@@ -32,6 +34,22 @@ yaml_data = st.recursive(
     _leaves,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text | st.integers(), inner, max_size=4),
     max_leaves=12,
+)
+
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+# where a token of ci/deployer is good
+ENTRY = Entry(
+    cluster_name="kube.example:6443",
+    server="https://kube.example:6443",
+    ca_pem=CA,
+    verify=True,
+    tls_server_name=None,
+    user_name="ci/deployer@kube.example:6443",
+    context_name="ci/deployer@kube.example:6443",
+    namespace="ci",
+    token_file=None,
+    set_current=False,
 )
 
 

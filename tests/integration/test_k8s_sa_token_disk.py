@@ -21,6 +21,8 @@ from conftest import USE_CASES, Task
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _client
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
 
+Writes = Callable[[int], list[str]]
+Options = dict[str, Any]
 NOBODY = 65534
 
 # imported here although others use it: who has become nobody cannot read where it is
@@ -30,9 +32,10 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount and 
 
 
 @pytest.fixture
-def account(cluster: Cluster, namespace: str) -> str:
+def account(cluster: Cluster, namespace: str) -> Options:
+    """The options that name an account."""
     cluster.kubectl("create", "serviceaccount", "app", "-n", namespace)
-    return "app"
+    return {"service_account": "app", "namespace": namespace}
 
 
 @pytest.fixture
@@ -58,27 +61,17 @@ def fill(disk: Path) -> None:
                 size //= 2
 
 
-PLACES = [
-    pytest.param(lambda directory: {"dest": f"{directory}/token"}, id="token file"),
-    pytest.param(lambda directory: {"kubeconfig_dest": f"{directory}/config"}, id="kubeconfig"),
-]
-Place = Callable[[Path], dict[str, str]]
+@pytest.fixture(params=["dest", "kubeconfig_dest"])
+def options(request: pytest.FixtureRequest, account: Options, small_disk: Path) -> Options:
+    """A place on the small disk: a token file, then a kubeconfig."""
+    return {**account, request.param: str(small_disk / "place")}
 
 
 @as_root
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("is_new", [True, False], ids=["new", "overwrite"])
 def test_a_full_disk_is_found_out_before_a_token_is_minted(
-    cluster: Cluster,
-    namespace: str,
-    account: str,
-    run_task: Task,
-    small_disk: Path,
-    writes: Callable[[int], list[str]],
-    place: Place,
-    is_new: bool,
+    cluster: Cluster, run_task: Task, options: Options, small_disk: Path, writes: Writes, is_new: bool
 ) -> None:
-    options = {"service_account": account, "namespace": namespace, **place(small_disk)}
     if not is_new:
         assert run_task("k8s_sa_token", **options)["changed"]
     before = {path.name: path.read_bytes() for path in small_disk.iterdir()}
@@ -87,7 +80,7 @@ def test_a_full_disk_is_found_out_before_a_token_is_minted(
     result = run_task("k8s_sa_token", **options, expiration_seconds=7200)
     assert result["failed"]
     assert "No space left on device: free some space" in result["msg"]
-    assert next(iter(place(small_disk).values())) in result["msg"]
+    assert str(small_disk / "place") in result["msg"]
     assert writes(mark) == []
     (small_disk / "filler").unlink()
     left = {path.name: path.read_bytes() for path in small_disk.iterdir() if not path.name.endswith(".tokenwright")}
@@ -96,19 +89,12 @@ def test_a_full_disk_is_found_out_before_a_token_is_minted(
 
 
 @as_root
-@pytest.mark.parametrize("place", PLACES)
 def test_a_read_only_file_system_is_found_out_before_a_token_is_minted(
-    cluster: Cluster,
-    namespace: str,
-    account: str,
-    run_task: Task,
-    small_disk: Path,
-    writes: Callable[[int], list[str]],
-    place: Place,
+    cluster: Cluster, run_task: Task, options: Options, small_disk: Path, writes: Writes
 ) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     mark = cluster.audit_mark()
-    result = run_task("k8s_sa_token", service_account=account, namespace=namespace, **place(small_disk))
+    result = run_task("k8s_sa_token", **options)
     assert result["failed"]
     assert "Read-only file system: choose a path on a writable file system" in result["msg"]
     assert writes(mark) == []
@@ -150,16 +136,15 @@ def open_place() -> Iterator[Path]:
 
 @as_root
 def test_somebody_without_rights_is_told_so_before_a_token_is_minted(
-    cluster: Cluster, namespace: str, account: str, open_place: Path, writes: Callable[[int], list[str]]
+    cluster: Cluster, account: Options, open_place: Path, writes: Writes
 ) -> None:
     mark = cluster.audit_mark()
-    options = {"service_account": account, "namespace": namespace}
-    result = as_nobody(cluster, open_place, **options, dest=str(open_place / "token"))
+    result = as_nobody(cluster, open_place, **account, dest=str(open_place / "token"))
     assert result["failed"]
     assert "Permission denied: run the task as a user who may write there" in result["msg"]
     assert writes(mark) == []
     own = open_place / "own"
     own.mkdir(mode=0o700)
     os.chown(own, NOBODY, NOBODY)
-    assert as_nobody(cluster, open_place, **options, dest=str(own / "token"))["changed"]
+    assert as_nobody(cluster, open_place, **account, dest=str(own / "token"))["changed"]
     assert (own / "token").stat().st_uid == NOBODY

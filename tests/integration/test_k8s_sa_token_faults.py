@@ -188,11 +188,16 @@ LATER: list[tuple[str, Fault]] = [
 ]
 
 
+def make_due(cluster: Cluster, place: Path, seconds: int = 3000) -> None:
+    """Let the token in the place be that old; one of an hour then has ten minutes left."""
+    place.write_text(aged(cluster, place.read_text(), seconds))
+
+
 @pytest.fixture
 def due(cluster: Cluster, run_task: Task, options: Options, place: Path) -> Options:
     """The options of a token of an hour that has ten minutes left and is due."""
     run_task("k8s_sa_token", **options)
-    place.write_text(aged(cluster, place.read_text(), 3000))
+    make_due(cluster, place)
     return options
 
 
@@ -241,7 +246,7 @@ def test_a_token_that_is_due_does_not_stay_for_a_place_with_another_fault(
 ) -> None:
     options |= {"sinks": [{"type": "file", "path": str(tmp_path / "u")}]}
     run_task("k8s_sa_token", **options)
-    (tmp_path / "u").write_text(aged(cluster, (tmp_path / "u").read_text(), 3000))
+    make_due(cluster, tmp_path / "u")
     (tmp_path / "t").write_text("damaged")
     fault_proxy.inject(LATER[0][1])
     failed = run_task("k8s_sa_token", **options)
@@ -251,7 +256,7 @@ def test_a_token_that_is_due_does_not_stay_for_a_place_with_another_fault(
 def test_a_token_with_less_than_a_minute_left_does_not_stay(
     cluster: Cluster, run_task: Task, due: Options, fault_proxy: FaultProxy, place: Path
 ) -> None:
-    place.write_text(aged(cluster, place.read_text(), 3545))
+    make_due(cluster, place, 3545)
     fault_proxy.inject(LATER[0][1])
     failed = run_task("k8s_sa_token", **due)
     assert (failed["failed"], failed["error"]["http_status"]) == (True, 500)
@@ -262,7 +267,7 @@ def test_a_failed_renewal_with_a_handle_leaves_the_row_as_it_was(
 ) -> None:
     options |= {"handle": "ci", "overlap": 0}
     run_task("k8s_sa_token", **options)
-    place.write_text(aged(cluster, place.read_text(), 3000))
+    make_due(cluster, place)
     fault_proxy.inject(LATER[0][1])
     kept = run_task("k8s_sa_token", **options)
     assert (kept.get("failed"), kept["renewal_failed"]) == (None, True)
@@ -280,8 +285,7 @@ def test_in_a_list_the_others_are_renewed(
     tokens = [{"name": name, "dest": str(tmp_path / name)} for name in ("app", "other")]
     run_task("k8s_sa_token", **shared, tokens=tokens)
     for token in tokens:
-        path = Path(token["dest"])
-        path.write_text(aged(cluster, path.read_text(), 3000))
+        make_due(cluster, Path(token["dest"]))
     fault_proxy.inject(Fault("POST", "/app/token$", "answer", status=503, times=None))
     done = run_task("k8s_sa_token", **shared, tokens=tokens)
     assert not done.get("failed"), done["msg"]

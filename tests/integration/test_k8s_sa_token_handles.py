@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from cluster.controlplane import Cluster
-from conftest import Task
+from conftest import Task, predicted_and_done
 from faults.proxy import Exchange, FaultProxy
 from faults.tokens import aged, claims_of, is_accepted, secret, secret_names
 
@@ -36,15 +36,6 @@ def rotated(run_task: Task, options: Options, **more: Any) -> dict[str, Any]:
     """Predicted and then done: the old token is named, and a new one takes its place."""
     old = claims_of(Path(options["dest"]).read_text())["jti"]
     return predicted_and_done(run_task, {**options, **more, "renew_if_credential_id": old})
-
-
-def predicted_and_done(run_task: Task, options: Options) -> dict[str, Any]:
-    predicted = run_task("k8s_sa_token", check_mode=True, **options)
-    done = run_task("k8s_sa_token", **options)
-    assert not done.get("failed"), done["msg"]
-    assert predicted["actions"] == done["actions"]
-    assert (predicted["changed"], predicted["reason"]) == (done["changed"], done["reason"])
-    return done
 
 
 def annotate(cluster: Cluster, namespace: str, name: str, **annotations: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from cluster.controlplane import Cluster
-from conftest import Task
+from conftest import Task, predicted_and_done
 from faults.proxy import Exchange, FaultProxy
 from faults.tokens import caller_who_may, claims_of, is_accepted, secret, secret_names, values
 
@@ -42,15 +42,6 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def in_format(options: Options, kind: str, **more: Any) -> Options:
     return {**options, "sinks": [{"type": "secret", "name": "s", "format": kind, **more}]}
-
-
-def predicted_and_done(run_task: Task, options: Options) -> dict[str, Any]:
-    predicted = run_task("k8s_sa_token", check_mode=True, **options)
-    done = run_task("k8s_sa_token", **options)
-    assert not done.get("failed"), done["msg"]
-    assert predicted["actions"] == done["actions"]
-    assert (predicted["changed"], predicted["reason"]) == (done["changed"], done["reason"])
-    return done
 
 
 def refused(run_task: Task, options: Options) -> dict[str, Any]:

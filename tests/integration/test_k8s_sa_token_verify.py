@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from cluster.controlplane import Cluster
-from conftest import Task
+from conftest import Task, predicted_and_done
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from faults.tokens import GET_ACCOUNT, MINT, aged, caller_who_may, claims_of, is_accepted, resigned
@@ -52,15 +52,6 @@ def mints(writes: Writes) -> Callable[[int], int]:
 def reviews(cluster: Cluster, mark: int) -> int:
     events = [event for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]
     return sum(event["objectRef"]["resource"] == "tokenreviews" for event in events)
-
-
-def predicted_and_done(run_task: Task, options: Options) -> dict[str, Any]:
-    predicted = run_task("k8s_sa_token", check_mode=True, **options)
-    done = run_task("k8s_sa_token", **options)
-    assert not done.get("failed"), done["msg"]
-    assert predicted["actions"] == done["actions"]
-    assert (predicted["changed"], predicted["reason"]) == (done["changed"], done["reason"])
-    return done
 
 
 # Why a token is replaced.

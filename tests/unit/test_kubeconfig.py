@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from faults.odd import any_text, plain_text, yaml_data
+from faults.odd import CA, ENTRY, any_text, plain_text, yaml_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,19 +29,6 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kubeconfig
 )
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._lifetime import Record
 
-CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-ENTRY = Entry(
-    cluster_name="kube.example:6443",
-    server="https://kube.example:6443",
-    ca_pem=CA,
-    verify=True,
-    tls_server_name=None,
-    user_name="ci/deployer@kube.example:6443",
-    context_name="ci/deployer@kube.example:6443",
-    namespace="ci",
-    token_file=None,
-    set_current=False,
-)
 RECORD = Record("f" * 64, 3600, ("vault",), ("vault",), "2027-01-15T09:00:00Z")
 OURS = {"name": "tokenwright", "extension": {"managed-by": "tokenwright"}}
 

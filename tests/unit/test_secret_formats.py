@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
-from faults.odd import any_text
+from faults.odd import CA, ENTRY, any_text
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors import InputError
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kinds import SERVICE_ACCOUNT, Ref
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kubeconfig import Entry
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._lifetime import Record
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._secret_formats import (
     FORMATS,
@@ -29,24 +28,11 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._secret_for
     encoded,
 )
 
-CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-ENTRY = Entry(
-    cluster_name="prod",
-    server="https://prod.example:6443",
-    ca_pem=CA,
-    verify=True,
-    tls_server_name=None,
-    user_name="ci/app@prod",
-    context_name="ci/app@prod",
-    namespace="ci",
-    token_file=None,
-    set_current=False,
-)
 RECORD = Record("f" * 64, None, (), ("api",), "2027-01-15T09:00:00Z")
 
 
 def content(kind: str, **changes: Any) -> Content:
-    return Content(kind, replace(ENTRY, **changes), Ref(SERVICE_ACCOUNT, "ci", "app"))
+    return Content(kind, replace(ENTRY, **changes), Ref(SERVICE_ACCOUNT, "ci", "deployer"))
 
 
 def test_a_bare_token_has_the_keys_of_a_token_volume() -> None:
@@ -57,9 +43,9 @@ def test_a_bare_token_has_the_keys_of_a_token_volume() -> None:
 def test_a_kubeconfig_is_whole() -> None:
     text = content("kubeconfig").data("old.token.x", RECORD)["kubeconfig"]
     config = yaml.safe_load(text)
-    assert config["current-context"] == "ci/app@prod"
+    assert config["current-context"] == ENTRY.context_name
     assert config["users"][0]["user"]["token"] == "old.token.x"
-    assert config["clusters"][0]["cluster"]["server"] == "https://prod.example:6443"
+    assert config["clusters"][0]["cluster"]["server"] == ENTRY.server
 
 
 @pytest.mark.parametrize(
@@ -77,7 +63,7 @@ def test_a_cluster_of_argo_cd(changes: dict[str, Any], tls: dict[str, Any]) -> N
     found = content("argocd_cluster", **changes)
     data = found.data("old.token.x", RECORD)
     assert found.labels == {"argocd.argoproj.io/secret-type": "cluster"}
-    assert (data["name"], data["server"]) == ("prod", "https://prod.example:6443")
+    assert (data["name"], data["server"]) == (ENTRY.cluster_name, ENTRY.server)
     assert json.loads(data["config"]) == {"bearerToken": "old.token.x", "tlsClientConfig": tls}
 
 
