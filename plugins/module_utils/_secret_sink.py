@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from ._api import Api
@@ -22,12 +23,14 @@ from ._errors import AlreadyExistsError, ApiError, ConflictError, OvertakenError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 from ._lifetime import Record
 from ._namespaces import coming_notes, namespace_ref
-from ._secret_formats import KEYS, KUBECONFIG, TOKEN, Content, decoded, encoded
+from ._secret_formats import FORMATS, KEYS, KUBECONFIG, TOKEN, Content, decoded, encoded
 from ._sinks import DesiredSink, Store, Trial
 
 # what we made, and may therefore delete; of any other Secret only our keys are ours
 SINK_LABEL = "tokenwright/token-format"
 _RECORD = "tokenwright/record"
+# a key of the record: what we wrote, so that it can be told from what was there
+_FORMAT = "format"
 _ACCOUNT = "tokenwright/service-account"
 
 _PLACEHOLDER = Record("", None, (), (), "1970-01-01T00:00:00Z")
@@ -96,25 +99,28 @@ class SecretSink:
 
     def is_occupied(self) -> bool:
         """Whether there is anything of ours in it."""
-        held = self.held()
-        return self._seen is not None and (self._is_ours(self._seen) or held != Held(None, None))
+        held, secret = self.held(), self._seen
+        if secret is None:
+            return False
+        return _is_ours(secret) or _written(secret) is not None or held != Held(None, None)
 
     def clear(self) -> None:
         """Delete the Secret if we made it, else only our keys."""
         secret = self._seen
         if secret is None:
             return
-        if self._is_ours(secret):
+        if _is_ours(secret):
             self._api.delete(self._ref, uid=uid_of(secret))
             return
-        data, labels = secret.get("data") or {}, secret["metadata"].get("labels") or {}
-        ours = {key: None for key, value in self._labels.items() if labels.get(key) == value}
-        metadata = {**_version(secret), "annotations": {_RECORD: None}, "labels": ours}
-        patch = {"metadata": metadata, "data": {key: None for key in KEYS[self._content.format] if key in data}}
+        content = self._stored(secret)
+        labels = _without_values({**content.labels, **self._labels}, secret["metadata"].get("labels"))
+        metadata = {**_version(secret), "annotations": {_RECORD: None}, "labels": labels}
+        patch = {"metadata": metadata, "data": _without_keys(content.format, secret)}
         self._guarded(lambda: self._api.patch(self._ref, patch))
 
-    def _is_ours(self, secret: Object) -> bool:
-        return SINK_LABEL in (secret["metadata"].get("labels") or {})
+    def _stored(self, secret: Object) -> Content:
+        """What it holds by now: in the format in which we wrote it last, else as it is to be."""
+        return replace(self._content, format=_written(secret) or self._content.format)
 
     def _token(self, secret: Object) -> str | None:
         """The token in it.
@@ -130,24 +136,29 @@ class SecretSink:
             )
         self._check_account(secret)
         try:
-            token = self._content.token_in(decoded(secret.get("data")))
+            token = self._stored(secret).token_in(decoded(secret.get("data")))
         except (ValueError, ProvisionError):
             token = None
-        keys = [key for key in KEYS[self._content.format] if key in (secret.get("data") or {})]
-        # without a record of ours only a token of a service account is recognised, and only where nothing else is
-        is_known = token is not None and read_claims(token) is not None and self._content.format != KUBECONFIG
-        if keys and not is_known and _record(secret) is None and not self._force:
+        self._check_keys(secret, token)
+        return token
+
+    def _check_keys(self, secret: Object, token: str | None) -> None:
+        """Keys of a format that we did not write are somebody else's."""
+        written, wanted = _written(secret), self._content.format
+        keys = list(_without_keys(wanted, secret))
+        # where we wrote nothing, a token of a service account is recognised, unless there is room for more beside it
+        is_known = written is None and token is not None and read_claims(token) is not None and wanted != KUBECONFIG
+        if keys and written != wanted and not is_known and not self._force:
             raise ApiError(
                 f"{self._ref} holds something else than a token in the key {keys[0]}",
                 code="foreign_content",
                 hint="choose another name, or set force",
             )
-        return token
 
     def _check_account(self, secret: Object) -> None:
         """A Secret that was made for another account is that one's."""
         owner = (secret["metadata"].get("annotations") or {}).get(_ACCOUNT)
-        if self._is_ours(secret) and owner != self._content.account.place and not self._force:
+        if _is_ours(secret) and owner != self._content.account.place and not self._force:
             raise ApiError(
                 f"{self._ref} was made for a token of {owner}, not of {self._content.account.place}",
                 code="other_account",
@@ -182,30 +193,58 @@ class SecretSink:
         body = skeleton(self._ref)
         body["metadata"] |= {
             "labels": {**self._labels, SINK_LABEL: self._content.format},
-            "annotations": {_RECORD: json.dumps(record.as_dict()), _ACCOUNT: self._content.account.place},
+            "annotations": {**self._remembering(record), _ACCOUNT: self._content.account.place},
         }
         return {**body, "type": "Opaque", "data": encoded(self._content.data(token, record))}
+
+    def _remembering(self, record: Record) -> dict[str, str]:
+        return {_RECORD: json.dumps({**record.as_dict(), _FORMAT: self._content.format})}
 
     def _patch(self, secret: Object, token: str, record: Record) -> Object:
         """The merge patch that brings it about; empty if everything is so already."""
         values = encoded(self._content.data(token, record))
         metadata = secret["metadata"]
-        wanted = {**self._labels, SINK_LABEL: self._content.format} if self._is_ours(secret) else self._labels
+        wanted = {**self._labels, SINK_LABEL: self._content.format} if _is_ours(secret) else self._labels
+        is_remembered = _record(secret) == record and _remembered(secret).get(_FORMAT) == self._content.format
         return _without_empty(
             {
                 "metadata": {
-                    "labels": _difference(wanted, metadata.get("labels")),
-                    "annotations": {} if _record(secret) == record else {_RECORD: json.dumps(record.as_dict())},
+                    "labels": {**self._outdated_labels(secret), **_difference(wanted, metadata.get("labels"))},
+                    "annotations": {} if is_remembered else self._remembering(record),
                 },
-                "data": {**self._outdated(secret), **_difference(values, secret.get("data"))},
+                "data": {**self._outdated_keys(secret), **_difference(values, secret.get("data"))},
             }
         )
 
-    def _outdated(self, secret: Object) -> dict[str, None]:
-        """The keys of the format that our Secret had before."""
-        before = (secret["metadata"].get("labels") or {}).get(SINK_LABEL)
-        keys = KEYS.get(str(before), ()) if before != self._content.format else ()
-        return {key: None for key in keys if key in (secret.get("data") or {})}
+    def _outdated_keys(self, secret: Object) -> dict[str, None]:
+        """The keys of the format in which we wrote it before."""
+        before = self._stored(secret).format
+        return _without_keys(before, secret) if before != self._content.format else {}
+
+    def _outdated_labels(self, secret: Object) -> dict[str, None]:
+        before = {key: value for key, value in self._stored(secret).labels.items() if key not in self._labels}
+        return _without_values(before, secret["metadata"].get("labels"))
+
+
+def _is_ours(secret: Object) -> bool:
+    return SINK_LABEL in (secret["metadata"].get("labels") or {})
+
+
+def _written(secret: Object) -> str | None:
+    """The format in which we wrote it last; None: we did not, as far as anybody knows."""
+    said = (secret["metadata"].get("labels") or {}).get(SINK_LABEL) or _remembered(secret).get(_FORMAT)
+    return said if said in FORMATS else None
+
+
+def _without_keys(kind: str, secret: Object) -> dict[str, None]:
+    """A patch that takes away what there is of the keys of a format."""
+    return {key: None for key in KEYS[kind] if key in (secret.get("data") or {})}
+
+
+def _without_values(values: Mapping[str, str], present: object) -> dict[str, None]:
+    """A patch that takes away what still has these values."""
+    has = present if isinstance(present, Mapping) else {}
+    return {key: None for key, value in values.items() if has.get(key) == value}
 
 
 def _without_empty(patch: Mapping[str, Any]) -> Object:
@@ -219,12 +258,18 @@ def _difference(wanted: Mapping[str, str], present: object) -> dict[str, str]:
     return {key: value for key, value in wanted.items() if has.get(key) != value}
 
 
-def _record(secret: Object) -> Record | None:
+def _remembered(secret: Object) -> Mapping[str, Any]:
+    """What we noted at it; empty if that is damaged."""
     text = (secret["metadata"].get("annotations") or {}).get(_RECORD)
     try:
-        return Record.from_dict(json.loads(text)) if text else None
+        noted = json.loads(text) if text else None
     except (ValueError, RecursionError):
-        return None
+        noted = None
+    return noted if isinstance(noted, Mapping) else {}
+
+
+def _record(secret: Object) -> Record | None:
+    return Record.from_dict(_remembered(secret))
 
 
 def _version(secret: Object) -> dict[str, str]:

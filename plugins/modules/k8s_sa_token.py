@@ -72,7 +72,7 @@ options:
           RV(valid_until) tells until when the API server accepts the token.
         - A token file is deleted. A kubeconfig loses the user and the context of this token, the cluster if no other
           context needs it, and is deleted if nothing is left. A Secret that this module made is deleted, any other one
-          loses the keys of its O(sinks[].format).
+          loses the keys that this module wrote.
         - What O(bound_object_ref) names is never deleted. A place with something else in it, or with a token of another
           account, is an error unless O(force) is set; the handle and the other places are seen to all the same.
       type: str
@@ -244,7 +244,9 @@ options:
           - V(kubeconfig) has the key C(kubeconfig).
           - V(argocd_cluster) has the keys C(name), C(server) and C(config) and the label with which Argo CD finds its
             clusters.
-          - If it is changed, the keys of the format before go.
+          - If it is changed, the token stays and the keys of the format before go, also from a Secret that this module
+            did not make. What others keep in it is not touched - a key of the new format that holds something else is
+            an error, unless O(force) is set.
         type: str
         choices:
           - token

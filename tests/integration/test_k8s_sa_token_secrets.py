@@ -109,6 +109,55 @@ def test_another_format_takes_the_place_of_the_one_before(
         assert not predicted_and_done(run_task, in_format(options, kind))["changed"]
 
 
+@pytest.fixture
+def foreign(cluster: Cluster, namespace: str) -> None:
+    """The Secret s is there already, with a password in it."""
+    cluster.kubectl("create", "secret", "generic", "s", "-n", namespace, "--from-literal=password=x")
+
+
+@pytest.mark.usefixtures("foreign")
+def test_in_a_foreign_secret_too_another_format_takes_the_place_of_the_one_before(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, writes: Writes
+) -> None:
+    keys = {"token": {"token", "ca.crt", "namespace"}, "kubeconfig": {"kubeconfig"}}
+    mark = cluster.audit_mark()
+    for kind in ("token", "argocd_cluster", "kubeconfig", "token"):
+        predicted_and_done(run_task, in_format(options, kind))
+        assert set(values(cluster, namespace, "s")) == {"password", *keys.get(kind, {"config", "name", "server"})}
+        labels = (secret(cluster, namespace, "s") or {})["metadata"].get("labels", {})
+        assert ("argocd.argoproj.io/secret-type" in labels) is (kind == "argocd_cluster")
+        assert not predicted_and_done(run_task, in_format(options, kind))["changed"]
+    # the token goes from one format to the next
+    assert sum("serviceaccounts/token" in line for line in writes(mark)) == 1
+
+
+@pytest.mark.usefixtures("foreign")
+def test_what_was_kept_in_another_format_is_taken_out_of_a_foreign_secret(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options
+) -> None:
+    made = run_task("k8s_sa_token", **options)
+    gone = predicted_and_done(run_task, in_format({**options, "state": "absent"}, "kubeconfig"))
+    assert (gone["changed"], gone["valid_until"]) == (True, made["token_info"]["valid_until"])
+    assert values(cluster, namespace, "s") == {"password": "x"}
+
+
+@pytest.mark.usefixtures("foreign")
+@pytest.mark.parametrize("force", [False, True])
+def test_another_format_does_not_replace_what_others_keep_under_its_keys(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, force: bool
+) -> None:
+    cluster.kubectl("patch", "secret", "s", "-n", namespace, "-p", '{"stringData": {"token": "theirs"}}')
+    predicted_and_done(run_task, in_format(options, "kubeconfig"))
+    before = values(cluster, namespace, "s")
+    assert (before["token"], before["password"]) == ("theirs", "x")
+    if force:
+        predicted_and_done(run_task, {**options, "force": True})
+        assert set(values(cluster, namespace, "s")) == {"password", "token", "ca.crt", "namespace"}
+        return
+    assert refused(run_task, options)["error"]["code"] == "foreign_content"
+    assert values(cluster, namespace, "s") == before
+
+
 def test_keys_and_labels_of_others_stay(cluster: Cluster, namespace: str, run_task: Task, options: Options) -> None:
     run_task("k8s_sa_token", **options)
     patch = {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "data": {"password": "eA=="}}
