@@ -64,16 +64,14 @@ class Revoker:
         self._would = "is"
 
     def revoke(self, reviewer: Reviewer) -> None:
-        """Do it: whatever a place may hold, what can be taken back is taken back first.
+        """Do it: whatever a place may hold, and whatever it may fail with, the rest is taken back all the same.
 
         Raises:
             ProvisionError: it could not be done, or the server still accepts the token.
         """
         reviewer.check_right(self._desired.verify)
         with ExitStack() as locks:
-            occupied = self._occupied()
-            for sink in sorted(occupied, key=lambda one: one.place):
-                locks.enter_context(sink.locked())
+            occupied = self._locked(self._occupied(), locks)
             tokens = self._tokens(occupied)
             generations = self._generations()
             for generation in generations:
@@ -85,8 +83,7 @@ class Revoker:
             if self._has_unseen(tokens, generations, reviewer):
                 reviewer.outlast_memory(deleted, self._desired.verify)
             for sink in occupied:
-                sink.clear()
-                self._note_cleared(sink)
+                self._clear(sink)
         self._describe(tokens)
         if self._refused:
             raise self._refused[0]
@@ -120,6 +117,24 @@ class Revoker:
             except ProvisionError as error:
                 self._refused.append(error)
         return found
+
+    def _locked(self, occupied: Sequence[Sink], locks: ExitStack) -> list[Sink]:
+        """Those that nobody else holds, in the order of the task; locked in one order everywhere."""
+        held = []
+        for sink in sorted(occupied, key=lambda one: one.place):
+            try:
+                locks.enter_context(sink.locked())
+                held.append(sink)
+            except ProvisionError as error:
+                self._refused.append(error)
+        return [sink for sink in occupied if sink in held]
+
+    def _clear(self, sink: Sink) -> None:
+        try:
+            sink.clear()
+            self._note_cleared(sink)
+        except ProvisionError as error:
+            self._refused.append(error)
 
     def _generations(self) -> list[Generation]:
         return self._handle.read() if self._handle else []

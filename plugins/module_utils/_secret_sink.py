@@ -102,7 +102,10 @@ class SecretSink:
         held, secret = self.held(), self._seen
         if secret is None:
             return False
-        return _is_ours(secret) or _written(secret) is not None or held != Held(None, None)
+        is_occupied = _is_ours(secret) or _written(secret) is not None or held != Held(None, None)
+        if is_occupied and not _is_ours(secret):
+            self._check_mutable(secret, "delete it yourself")
+        return is_occupied
 
     def clear(self) -> None:
         """Delete the Secret if we made it, else only our keys."""
@@ -165,9 +168,12 @@ class SecretSink:
                 hint="correct the name or the account, or set force",
             )
 
-    def _check_writable(self, secret: Object) -> None:
+    def _check_mutable(self, secret: Object, hint: str) -> None:
         if secret.get("immutable"):
-            raise ApiError(f"{self._ref} is immutable", code="immutable", hint="delete it, or choose another name")
+            raise ApiError(f"{self._ref} is immutable", code="immutable", hint=hint)
+
+    def _check_writable(self, secret: Object) -> None:
+        self._check_mutable(secret, "delete it, or choose another name")
         if secret["metadata"].get("deletionTimestamp"):
             raise ApiError(f"{self._ref} is being deleted", code="terminating", hint="wait until it is gone")
 

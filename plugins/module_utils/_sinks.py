@@ -279,7 +279,7 @@ class Sink(Protocol):
         """Use the token as the reader of the place will; raises when that fails."""
 
     def is_occupied(self) -> bool:
-        """Whether anything of ours is there; raises when it is something foreign."""
+        """Whether anything of ours is there; raises when it is something foreign, or cannot be taken away."""
 
     def clear(self) -> None:
         """Take away what is ours."""

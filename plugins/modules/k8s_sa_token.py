@@ -74,7 +74,8 @@ options:
           context needs it, and is deleted if nothing is left. A Secret that this module made is deleted, any other one
           loses the keys that this module wrote.
         - What O(bound_object_ref) names is never deleted. A place with something else in it, or with a token of another
-          account, is an error unless O(force) is set; the handle and the other places are seen to all the same.
+          account, is an error unless O(force) is set. So is one that cannot be cleared, like a Secret of others that is
+          immutable by now. The handle and the other places are seen to all the same.
       type: str
       choices:
         - present

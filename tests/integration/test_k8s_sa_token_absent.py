@@ -18,6 +18,9 @@ from faults.proxy import FaultProxy
 from faults.rules import Fault
 from faults.tokens import caller_who_may, is_accepted, resigned, secret, secret_names, values
 
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _files
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._files import Sidecar
+
 Writes = Callable[[int], list[str]]
 Options = dict[str, Any]
 
@@ -314,3 +317,56 @@ def test_a_place_that_is_in_the_way_does_not_keep_the_token_alive(
     assert not is_accepted(cluster, token)
     assert not (tmp_path / "t").exists()
     assert (tmp_path / "junk").read_text() == "somebody's"
+
+
+def test_an_immutable_secret_of_others_is_said_to_be_one_and_keeps_nothing_else_alive(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, tmp_path: Path
+) -> None:
+    cluster.kubectl("create", "secret", "generic", "theirs", "-n", namespace, "--from-literal=password=x")
+    options |= {"handle": "ci", "sinks": [{"type": "secret", "name": "theirs"}, {"type": "secret", "name": "ours"}]}
+    run_task("k8s_sa_token", **options)
+    token = (tmp_path / "t").read_text()
+    for name in ("theirs", "ours"):
+        cluster.kubectl("patch", "secret", name, "-n", namespace, "-p", '{"immutable": true}')
+    results = [run_task("k8s_sa_token", check_mode=mode, **options, state="absent") for mode in (True, False)]
+    assert [result["error"]["code"] for result in results] == ["immutable", "immutable"]
+    assert {result["msg"] for result in results} == {f"Secret {namespace}/theirs is immutable: delete it yourself"}
+    assert steps(results[0]) == steps(results[1]) == [("Secret", "ci-1"), ("File", "t"), ("Secret", "ours")]
+    assert (secret_names(cluster, namespace), list(tmp_path.iterdir())) == (["theirs"], [])
+    assert not is_accepted(cluster, token)
+    cluster.kubectl("delete", "secret", "theirs", "-n", namespace)
+    assert not run_task("k8s_sa_token", **options, state="absent")["changed"]
+
+
+def test_a_place_that_cannot_be_cleared_does_not_keep_the_others(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, fault_proxy: FaultProxy, tmp_path: Path
+) -> None:
+    sinks = [{"type": "secret", "name": name} for name in ("one", "two")]
+    options |= {"sinks": sinks, "handle": "ci"}
+    run_task("k8s_sa_token", **options, verify="never")
+    fault_proxy.inject(Fault("DELETE", "/secrets/one$", "answer", status=403))
+    options |= {"kubeconfig": str(fault_proxy.kubeconfig), "verify": "never", "state": "absent"}
+    failed = run_task("k8s_sa_token", **options)
+    assert (failed["error"]["code"], failed["error"]["name"], failed["changed"]) == ("forbidden", "one", True)
+    assert [sink["changed"] for sink in failed["sinks"]] == [True, False, True]
+    assert (secret_names(cluster, namespace), list(tmp_path.iterdir())) == (["one"], [])
+    assert run_task("k8s_sa_token", **options)["changed"]
+    assert secret_names(cluster, namespace) == []
+
+
+def test_a_place_that_somebody_else_holds_does_not_keep_the_token_alive(
+    cluster: Cluster,
+    namespace: str,
+    run_task: Task,
+    options: Options,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_files, "_LOCK_TIMEOUT", 0.2)
+    options |= {"handle": "ci", "sinks": [{"type": "file", "path": str(tmp_path / "u")}], "verify": "never"}
+    run_task("k8s_sa_token", **options)
+    with Sidecar(str(tmp_path / "t")).locked():
+        failed = run_task("k8s_sa_token", **options, state="absent")
+    assert (failed["error"]["code"], steps(failed)) == ("locked", [("Secret", "ci-1"), ("File", "u")])
+    assert secret_names(cluster, namespace) == []
+    assert (tmp_path / "t").exists()
