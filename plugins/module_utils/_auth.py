@@ -14,7 +14,7 @@ import base64
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
@@ -83,6 +83,7 @@ class ConnectionOptions:
     Attributes:
         request_timeout: seconds one request may take.
         retry_timeout: seconds one request may spend on its retries; 0 means: never retry.
+        unsaid: which of these two were not given and are to be another connection's.
     """
 
     kubeconfig: str | Mapping[str, Any] | None = field(default=None, repr=False)
@@ -99,6 +100,7 @@ class ConnectionOptions:
     impersonate_groups: tuple[str, ...] = ()
     request_timeout: int = 30
     retry_timeout: int = 60
+    unsaid: tuple[str, ...] = ()
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> ConnectionOptions:
@@ -110,9 +112,13 @@ class ConnectionOptions:
         given["api_key"] = (given["api_key"] or "").strip()
         return cls(**{name: value for name, value in given.items() if value not in (None, "")})
 
+    def as_patient_as(self, task: ConnectionOptions) -> ConnectionOptions:
+        """The same with the timeouts of the task, where this connection has none of its own."""
+        return replace(self, unsaid=(), **{name: getattr(task, name) for name in self.unsaid})
+
 
 def explicit(given: Mapping[str, Any], option: str) -> ConnectionOptions:
-    """The connection to another cluster, which inherits nothing.
+    """The connection to another cluster, which inherits nothing that says who or where; timeouts do not.
 
     Raises:
         InputError: it does not say which cluster.
@@ -120,15 +126,18 @@ def explicit(given: Mapping[str, Any], option: str) -> ConnectionOptions:
     options = ConnectionOptions.from_params(given)
     if options.kubeconfig is None and not options.host:
         raise InputError(f"{option} names no cluster", "give kubeconfig, or host and api_key")
-    return options
+    return replace(options, unsaid=tuple(name for name, dummy in _TIMEOUTS if given.get(name) is None))
 
+
+# the timeouts and the shortest they may be
+_TIMEOUTS = (("request_timeout", 1), ("retry_timeout", 0))
 
 # longer ones are mistakes (milliseconds, an epoch)
 _LONGEST_TIMEOUT = 24 * 3600
 
 
 def _check_options(given: Mapping[str, Any]) -> None:
-    for name, least in (("request_timeout", 1), ("retry_timeout", 0)):
+    for name, least in _TIMEOUTS:
         value = given[name]
         if value is not None and not least <= value <= _LONGEST_TIMEOUT:
             raise InputError(f"{name}: {value} is out of range", f"use {least} to {_LONGEST_TIMEOUT} seconds")

@@ -19,7 +19,7 @@ from ._durations import seconds, share_or_seconds
 from ._errors import InputError
 from ._findings import Finding
 from ._handles import check_name, is_of
-from ._kinds import SERVICE_ACCOUNT, Ref
+from ._kinds import SECRET, SERVICE_ACCOUNT, Ref
 from ._lifetime import Wanted
 from ._reviews import AUTO, MODES
 from ._sinks import SINK_OPTIONS, DesiredSink, sinks_from_item
@@ -146,11 +146,7 @@ class DesiredToken:
         if self.overlap is not None and not self.handle:
             raise InputError(f"{place}: overlap needs handle", "only a token with a handle can be taken back earlier")
         for sink in self.sinks:
-            if self.handle and self._is_generation(sink):
-                raise InputError(
-                    f"{place}: the Secret {sink.name} of sinks is called like those of the handle {self.handle}",
-                    "choose another name",
-                )
+            self._check_name(sink)
         if self.present and not self.sinks and not self.return_token:
             raise InputError(
                 f"{place}: nothing would keep the token",
@@ -164,10 +160,28 @@ class DesiredToken:
                 code="no_sink",
             )
 
+    def _check_name(self, sink: DesiredSink) -> None:
+        """No Secret is a place and what the token dies with at once."""
+        place = self.account.place
+        if self.handle and self._is_generation(sink):
+            raise InputError(
+                f"{place}: the Secret {sink.name} of sinks is called like those of the handle {self.handle}",
+                "choose another name",
+            )
+        if self.bound and self._is_here(sink) and (SECRET, sink.name) == (self.bound.ref.kind, self.bound.ref.name):
+            raise InputError(
+                f"{place}: the Secret {sink.name} of sinks is what bound_object_ref names, and goes with the token",
+                "use handle instead, which makes a Secret to bind the token to, or choose another name",
+            )
+
     def _is_generation(self, sink: DesiredSink) -> bool:
         """Whether a Secret is where those of the handle are, and called like them."""
-        is_here = sink.connection is None and sink.namespace in (None, self.account.namespace)
-        return sink.type == "secret" and is_here and is_of(str(self.handle), ("Secret", sink.name, ""))
+        return self._is_here(sink) and is_of(str(self.handle), (SECRET.name, sink.name, ""))
+
+    def _is_here(self, sink: DesiredSink) -> bool:
+        """Whether it is a Secret beside the account."""
+        is_near = sink.connection is None and sink.namespace in (None, self.account.namespace)
+        return sink.type == "secret" and is_near
 
     @property
     def longest(self) -> int:

@@ -62,9 +62,10 @@ class Workshop:
         """The cluster that a Secret is in; connections are shared."""
         if desired.connection is None:
             return self._api
-        if desired.connection not in self._others:
-            self._others[desired.connection] = connect(desired.connection, self._secrets, pool_size=self._workers)
-        return self._others[desired.connection]
+        options = desired.connection.as_patient_as(self._options)
+        if options not in self._others:
+            self._others[options] = connect(options, self._secrets, pool_size=self._workers)
+        return self._others[options]
 
     def _entry(self, desired: DesiredSink, account: Ref) -> Entry:
         """What is not said comes from the caller's own connection."""

@@ -99,7 +99,8 @@ options:
       - An object that the token is to die with. It has to exist.
       - A stored token of an earlier object of the same name is replaced, if the caller may get the object; else the
         question is left to O(verify).
-      - It cannot be used together with O(handle).
+      - It cannot be used together with O(handle), and a Secret that is one of the O(sinks) cannot be named, because the
+        token would be lost with it; O(handle) makes a Secret for that.
     type: dict
     suboptions:
       kind:
@@ -259,8 +260,8 @@ options:
         type: dict
       connection:
         description:
-          - How to reach the cluster that the Secret is in, if it is another one than the account's. Nothing of it is
-            taken from the options of the task or from environment variables.
+          - How to reach the cluster that the Secret is in, if it is another one than the account's. Nothing of it but
+            the two timeouts is taken from the options of the task, and nothing from environment variables.
           - The rest means what it means in the options of the same names.
         type: dict
         suboptions:
@@ -324,11 +325,11 @@ options:
             elements: str
           request_timeout:
             description:
-              - How many seconds one attempt at a request may take. V(30) if not given.
+              - How many seconds one attempt at a request may take. As in O(request_timeout) if not given.
             type: int
           retry_timeout:
             description:
-              - How many seconds may be spent on trying one request again. V(60) if not given.
+              - How many seconds may be spent on trying one request again. As in O(retry_timeout) if not given.
             type: int
       server:
         description:

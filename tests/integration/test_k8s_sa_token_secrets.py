@@ -20,6 +20,7 @@ import yaml
 from cluster.controlplane import Cluster
 from conftest import Task, predicted_and_done
 from faults.proxy import Exchange, FaultProxy
+from faults.rules import Fault
 from faults.tokens import caller_who_may, claims_of, is_accepted, secret, secret_names, values
 
 Writes = Callable[[int], list[str]]
@@ -372,6 +373,35 @@ def test_the_connection_of_a_secret_inherits_nothing(
     assert result["failed"]
     assert result["error"]["http_status"] in (401, 403)
     assert "anonymous" in result["msg"] or result["error"]["http_status"] == 401
+
+
+PATIENCE: list[tuple[Options, Options, int]] = [
+    ({"retry_timeout": 0}, {}, 1),
+    ({"retry_timeout": 60}, {"retry_timeout": 0}, 1),
+    ({"retry_timeout": 0}, {"retry_timeout": 60}, 3),
+]
+
+
+@pytest.mark.parametrize(("task", "own", "attempts"), PATIENCE)
+def test_the_connection_of_a_secret_is_as_patient_as_the_task_unless_it_says_otherwise(
+    run_task: Task, options: Options, fault_proxy: FaultProxy, task: Options, own: Options, attempts: int
+) -> None:
+    fault_proxy.inject(Fault("GET", "/secrets/s$", "answer", status=503, times=2))
+    connection = {"kubeconfig": str(fault_proxy.kubeconfig), **own}
+    result = run_task("k8s_sa_token", **in_format(options, "token", connection=connection), **task)
+    assert result.get("failed", False) is (attempts == 1)
+    statuses = [one.client_status for one in fault_proxy.requests if one.path.endswith("/secrets/s")]
+    assert statuses[:3] == [503, 503, 404][:attempts]
+
+
+def test_the_connection_of_a_secret_gives_up_a_request_as_soon_as_the_task(
+    run_task: Task, options: Options, fault_proxy: FaultProxy
+) -> None:
+    # with the patience that is usual the answer would come in time
+    fault_proxy.inject(Fault("GET", "/secrets/s$", "delay", seconds=10))
+    connection = {"kubeconfig": str(fault_proxy.kubeconfig), "retry_timeout": 0}
+    result = run_task("k8s_sa_token", **in_format(options, "token", connection=connection), request_timeout=1)
+    assert (result["failed"], result["error"]["code"]) == (True, "unreachable")
 
 
 FOREIGN: list[tuple[str, dict[str, str]]] = [

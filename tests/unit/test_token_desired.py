@@ -21,6 +21,7 @@ DEFAULTS = {name: rule.get("default") for name, rule in ITEM_OPTIONS.items()}
 PLAIN: dict[str, Any] = {"service_account": "app", "namespace": "ci", "dest": "/run/t"}
 SECRET = {"type": "secret", "name": "s"}
 POD = {"kind": "Pod", "name": "web-0"}
+BOUND = {"kind": "Secret", "name": "s"}
 
 
 def desired(set_name: str | None = None, **options: Any) -> DesiredToken:
@@ -79,6 +80,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"sinks": [{**SECRET, "namespace": "a/b"}]}, "sinks[0].namespace: 'a/b'"),
     ({"sinks": [{**SECRET, "labels": {"a": "b c"}}]}, "sinks[0].labels"),
     ({"sinks": [SECRET, SECRET]}, "sinks: s is given twice"),
+    ({"sinks": [SECRET], "bound_object_ref": BOUND}, "ci/app: the Secret s of sinks is what bound_object_ref names"),
+    ({"sinks": [{**SECRET, "namespace": "ci"}], "bound_object_ref": BOUND}, "use handle instead"),
+    ({"sinks": [SECRET], "bound_object_ref": BOUND, "state": "absent"}, "the Secret s of sinks is what"),
 ]
 
 
@@ -98,6 +102,9 @@ def test_what_cannot_be_right_is_said_in_one_sentence(options: dict[str, Any], s
         {"dest": None, "return_token": True},
         {"handle": "h", "overlap": 0},
         {"dest": None, "sinks": [SECRET, {**SECRET, "namespace": "other"}]},
+        {"sinks": [{**SECRET, "namespace": "other"}, {**SECRET, "name": "other"}], "bound_object_ref": BOUND},
+        {"sinks": [{**SECRET, "connection": {"host": "https://a"}}], "bound_object_ref": BOUND},
+        {"sinks": [SECRET], "bound_object_ref": {"kind": "Pod", "name": "s"}},
     ],
 )
 def test_what_is_enough(options: dict[str, Any]) -> None:
