@@ -23,6 +23,7 @@ from ._files import (
     set_permissions,
 )
 from ._lifetime import Record
+from ._obstacles import check_replaceable
 from ._sinks import DesiredSink, Store
 
 
@@ -33,6 +34,7 @@ def rehearse(path: str, permissions: Permissions) -> list[str]:
     if not os.path.lexists(directory):
         return [f"directory {directory} does not exist yet: it must be there when {path} is written"]
     check_directory(directory, path)
+    check_replaceable(path)
     return []
 
 
@@ -103,7 +105,10 @@ class FileSink:
     def is_occupied(self) -> bool:
         """Whether there is a token, or what is remembered of one; an empty file may be anybody's."""
         held = self.held()
-        return held.token is not None or held.record is not None or os.path.lexists(self._sidecar.path)
+        is_occupied = held.token is not None or held.record is not None or os.path.lexists(self._sidecar.path)
+        if is_occupied:
+            check_replaceable(self.place)
+        return is_occupied
 
     def clear(self) -> None:
         """The file, then what was remembered about it."""

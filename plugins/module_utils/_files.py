@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any
 
 from ._errors import FileError
+from ._obstacles import check_replaceable
 
 _LOCK_TIMEOUT = 60.0
 _LOCK_POLL = 0.05
@@ -169,6 +170,7 @@ class PrivateFile:
 
     def __enter__(self) -> PrivateFile:
         check_directory(self._directory, self.path)
+        check_replaceable(self.path)
         try:
             self._directory_fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._sweep()
@@ -364,6 +366,7 @@ class Sidecar:
                 raise _file_error("write", self._destination, error) from None
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES) or self._fd < 0:
+                check_replaceable(self._destination)
                 doing = "write" if self._fd < 0 else "lock"
                 raise _file_error(doing, self._destination, error) from None
         self._release()

@@ -20,6 +20,7 @@ from ._errors import FileError
 from ._file_sink import rehearse
 from ._files import PrivateFile, Sidecar, check_directory, read_private, remove
 from ._lifetime import Record
+from ._obstacles import check_replaceable
 from ._sinks import DesiredSink, Store, Trial
 
 # named by _auth before a sink is used
@@ -97,7 +98,10 @@ class KubeconfigSink:
     def is_occupied(self) -> bool:
         """Whether clearing would change anything."""
         config = self._read()
-        return config != _kubeconfig.without(config, self._entry)
+        is_occupied = config != _kubeconfig.without(config, self._entry)
+        if is_occupied:
+            check_replaceable(self.place)
+        return is_occupied
 
     def clear(self) -> None:
         """Our entries; the file goes with the last entry in it."""

@@ -420,7 +420,8 @@ options:
 notes:
   - Files are read and written on the host that the task runs on, by the user that it runs as.
   - A file is replaced in one step, is private from its first byte and never left half written. A file that is a
-    symbolic link, and a directory in which everybody may replace the files of others, are refused.
+    symbolic link, and a directory in which everybody may replace the files of others, are refused. So is a file that
+    cannot be replaced - one that is a mount point of its own (mount its directory instead), or is immutable.
   - What was requested is remembered beside the token - in a small private file V(.NAME.tokenwright) beside a file
     V(NAME), in the V(extensions) of the user of a kubeconfig, in an annotation of a Secret. If nothing is remembered, a
     stored token counts as requested with this lifetime. The small files also keep other runs out meanwhile.

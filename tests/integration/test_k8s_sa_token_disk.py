@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cluster.controlplane import Cluster
-from conftest import USE_CASES, Task
+from conftest import COLLECTIONS, ROOT, USE_CASES, Task
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _client
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
@@ -148,3 +150,94 @@ def test_somebody_without_rights_is_told_so_before_a_token_is_minted(
     os.chown(own, NOBODY, NOBODY)
     assert as_nobody(cluster, open_place, **account, dest=str(own / "token"))["changed"]
     assert (own / "token").stat().st_uid == NOBODY
+
+
+# What is there and cannot be replaced.
+
+IN_OWN_MOUNTS = """
+import json, sys
+from conftest import USE_CASES
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
+args = json.load(sys.stdin)
+run = lambda check_mode: run_here(USE_CASES["k8s_sa_token"], dict(args), check_mode=check_mode, diff=False)
+print(json.dumps([run(True), run(False)]))
+"""
+
+
+def predicted_and_done_where_mounted(cluster: Cluster, place: Path, **options: Any) -> list[dict[str, Any]]:
+    """The results of both modes where the place is a mount point; it is one for nobody else."""
+    script = 'mount --bind "$1" "$1" && exec "$0" -c "$2"'
+    done = subprocess.run(
+        ["unshare", "-m", "--propagation", "private", "sh", "-c", script, sys.executable, str(place), IN_OWN_MOUNTS],
+        input=json.dumps({"kubeconfig": str(cluster.kubeconfig), **options}),
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{COLLECTIONS}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and not done.stdout:
+        pytest.skip(f"this machine does not let us mount anything: {done.stderr[-300:]}")
+    results: list[dict[str, Any]] = json.loads(done.stdout)
+    return results
+
+
+@as_root
+@pytest.mark.parametrize("option", ["dest", "kubeconfig_dest"])
+def test_a_mount_point_is_found_out_before_a_token_is_minted(
+    cluster: Cluster, account: Options, run_task: Task, writes: Writes, tmp_path: Path, option: str
+) -> None:
+    place = tmp_path / "place"
+    options = {**account, option: str(place)}
+    run_task("k8s_sa_token", **options)
+    before, mark = place.read_text(), cluster.audit_mark()
+    for state in ("present", "absent"):
+        results = predicted_and_done_where_mounted(
+            cluster, place, **options, state=state, verify="never", expiration_seconds=7200
+        )
+        assert [result["error"]["code"] for result in results] == ["mount_point", "mount_point"]
+        assert {result["msg"] for result in results} == {
+            f"{place} is a mount point of its own and can be neither replaced nor removed: mount its directory instead"
+        }
+    assert (writes(mark), place.read_text()) == ([], before)
+    # as long as there is nothing to be written, it does for a place
+    results = predicted_and_done_where_mounted(cluster, place, **options)
+    assert [result["reason"] for result in results] == ["up_to_date", "up_to_date"]
+
+
+@pytest.fixture
+def immutable(tmp_path: Path) -> Iterator[Path]:
+    """A file with that attribute."""
+    place = tmp_path / "place"
+    place.touch(mode=0o600)
+    if subprocess.run(["chattr", "+i", str(place)], capture_output=True, check=False).returncode:
+        pytest.skip("this file system has no such attribute, or we may not set it")
+    yield place
+    subprocess.run(["chattr", "-i", str(place)], check=True)
+
+
+@pytest.mark.parametrize("option", ["dest", "kubeconfig_dest"])
+def test_an_immutable_file_is_found_out_before_a_token_is_minted(
+    cluster: Cluster, account: Options, run_task: Task, writes: Writes, immutable: Path, option: str
+) -> None:
+    mark = cluster.audit_mark()
+    options = {**account, option: str(immutable)}
+    results = [run_task("k8s_sa_token", check_mode=mode, **options) for mode in (True, False)]
+    assert [result["error"]["code"] for result in results] == ["immutable", "immutable"]
+    assert {result["msg"] for result in results} == {
+        f"{immutable} can be neither written nor removed, because {immutable} is immutable or append-only: "
+        "take the attribute away (chattr -i -a), or choose another path"
+    }
+    assert writes(mark) == []
+
+
+@as_root
+def test_a_file_that_only_somebody_else_may_replace_is_found_out_before_a_token_is_minted(
+    cluster: Cluster, account: Options, open_place: Path, writes: Writes
+) -> None:
+    mark = cluster.audit_mark()
+    open_place.chmod(0o1777)
+    (open_place / "token").touch(mode=0o644)
+    result = as_nobody(cluster, open_place, **account, dest=str(open_place / "token"))
+    assert result["failed"]
+    assert f"belongs to somebody else, and in {open_place} only they may replace or remove it" in result["msg"]
+    assert writes(mark) == []

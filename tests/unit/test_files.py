@@ -814,5 +814,10 @@ def test_without_privileges_a_file_of_others_is_replaced_where_that_is_allowed(o
     os.chmod(open_directory, LIKE_TMP)
     os.chown(open_directory, 0, 0)
     write(path, "of root", Permissions(0o600, owner="0", group="0"))
-    refused = unprivileged("attempt(sys.argv[1])", path)
-    assert (refused[0], Path(path).read_text(), os.listdir(open_directory)) == ("eperm", "of root", ["token"])
+    # before there is content
+    message = (
+        f"{path} belongs to somebody else, and in {open_directory} only they may replace or remove it: "
+        "run the task as its owner, or choose another path"
+    )
+    assert unprivileged("attempt(sys.argv[1])", path) == ["eperm", message]
+    assert (Path(path).read_text(), os.listdir(open_directory)) == ("of root", ["token"])

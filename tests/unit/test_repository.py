@@ -49,7 +49,7 @@ LAYERS = (
     | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_risk_patterns", "_risks", "_secret_formats", "_served"}
     | {"_shape", "_token_info", "_yaml"},
     # input and output
-    {"_api", "_auth", "_client", "_failures", "_files", "_pool", "_transport"},
+    {"_api", "_auth", "_client", "_failures", "_files", "_obstacles", "_pool", "_transport"},
     # what use cases are made with
     {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_policy", "_reviews", "_sets"},
     # the places of a token
