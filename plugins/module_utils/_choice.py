@@ -104,9 +104,16 @@ def judge_all(helds: Sequence[Held], wanted: Wanted, now: datetime) -> Judgement
         for held, verdict in judged
         if held.token and verdict.claims
     )
+    return Judgement(stored, _why([verdict.reason for dummy, verdict in judged]))
+
+
+def _why(reasons: Sequence[str]) -> str:
+    """Why a new token is needed, by what is said of each place."""
+    bad = [reason for reason in reasons if reason != UP_TO_DATE]
+    if reasons and not bad:
+        return "sink_changed"  # all would do, but they are not the same
     # a place that is empty says less than a token that will not do
-    bad = [verdict.reason for dummy, verdict in judged if not verdict.is_good]
-    return Judgement(stored, next((reason for reason in bad if reason != "missing"), "missing"))
+    return next((reason for reason in bad if reason != "missing"), "missing")
 
 
 def _known(token: str, bearing: Sequence[Held], wanted: Wanted, claims: Claims) -> Record:

@@ -773,7 +773,8 @@ reason:
       V(audience_changed), V(lifetime_changed), V(requested) (by O(renew_if_credential_id)), V(expiring), or V(rejected)
       (the API server does not accept it any more).
     - V(sink_changed) if a place lacked the token, or had other permissions or other entries than it should have, and
-      nothing was requested.
+      nothing was requested. Also if the places held different tokens that would all do, and a new one was requested
+      because the API server could not be asked about them, see O(verify).
     - V(superseded), V(expired) or V(unused) if all that was done was to delete or mark an older token of the handle.
     - V(revoked) if O(state=absent) took anything away.
     - It is V(up_to_date) if nothing was done and the word in RV(error.code) if the token failed.

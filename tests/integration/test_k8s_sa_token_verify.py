@@ -206,10 +206,14 @@ def test_a_token_that_nobody_was_asked_about_is_not_carried(
     done = predicted_and_done(run_task, options)
     assert (done["reason"], done["verified"], mints(mark)) == ("missing", None, 1)
     assert place.read_text() == (tmp_path / "u").read_text() != token
+    # places that differ lack nothing
+    place.write_text(token)
+    assert predicted_and_done(run_task, options)["reason"] == "sink_changed"
+    assert (place.read_text(), mints(mark)) == ((tmp_path / "u").read_text(), 2)
     # a record or a mode needs nobody's word
     (tmp_path / "u").chmod(0o640)
     assert predicted_and_done(run_task, options)["reason"] == "sink_changed"
-    assert mints(mark) == 1
+    assert mints(mark) == 2
 
 
 def test_of_several_good_tokens_the_one_that_lives_longest_is_kept(
