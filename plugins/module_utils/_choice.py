@@ -27,11 +27,13 @@ class Held:
         token: the stored token; None when there is none (or the place only refers to one).
         record: what is remembered.
         bears_token: False for a kubeconfig that refers to a token file.
+        refers_to: the token file that it refers to by now, if it does.
     """
 
     token: str | None
     record: Record | None
     bears_token: bool = True
+    refers_to: str | None = None
 
 
 @dataclass(frozen=True)

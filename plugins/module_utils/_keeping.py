@@ -24,7 +24,7 @@ from ._lifetime import Wanted
 from ._minting import Fresh, Mint
 from ._plan import UP_TO_DATE, Outcome
 from ._reviews import Reviewer
-from ._sinks import Sink, Store, as_result
+from ._sinks import Sink, Store, as_result, left_behind
 from ._token_desired import DesiredToken
 from ._token_info import describe, fingerprint, notes
 
@@ -115,7 +115,7 @@ class Keeper:
         changing = self._unfit(kept) if kept else list(self._sinks)
         for sink in changing:
             self._outcome.warn(sink.rehearse())
-        self._begin(choice)
+        self._begin(scene, choice)
         if not kept:
             reviewer.check_right(self._desired.verify)
             self._binder.predict_reference()
@@ -154,7 +154,7 @@ class Keeper:
     def _converge(self, account: Object, reviewer: Reviewer) -> None:
         scene = self._look(account, check_mode=False)
         choice = self._choose(scene, reviewer)
-        self._begin(choice)
+        self._begin(scene, choice)
         kept = choice.kept
         if kept:
             self._spread(kept, choice)
@@ -262,7 +262,7 @@ class Keeper:
 
     # what is said
 
-    def _begin(self, choice: Choice) -> None:
+    def _begin(self, scene: Scene, choice: Choice) -> None:
         self._outcome.reason = choice.reason
         before = choice.before
         self._outcome.before = fingerprint(before.token, before.claims) if before else {}
@@ -271,6 +271,7 @@ class Keeper:
             place = self._desired.account.place
             text = f"handle {left} of {place} is out of use, but its tokens live on: state: absent takes them back"
             self._outcome.warn([text])
+        self._outcome.warn(left_behind(self._sinks, zip(self._sinks, scene.helds, strict=True)))
 
     def _note_minting(self) -> None:
         self._outcome.act("create", "TokenRequest", self._desired.account.namespace, self._desired.account.name)

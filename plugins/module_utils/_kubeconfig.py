@@ -48,10 +48,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a kubeconfig holds of ours."""
+    """What a kubeconfig holds of ours; the token itself, or the path of the file with it that we wrote there."""
 
     token: str | None
     record: Record | None
+    token_file: str | None = None
 
 
 def check_shape(config: object, place: str) -> dict[str, Any]:
@@ -92,9 +93,11 @@ def stored(config: Mapping[str, Any], entry: Entry) -> Stored:
     user = _find(config, "users", entry.user_name)
     content = (user or {}).get("user") or {}
     extension = _extension(content)
-    token = content.get("token")
+    token, path = content.get("token"), content.get("tokenFile")
     return Stored(
-        None if token is None else str(token), Record.from_dict(extension.get("record")) if extension else None
+        None if token is None else str(token),
+        Record.from_dict(extension.get("record")) if extension else None,
+        path if extension and isinstance(path, str) else None,
     )
 
 

@@ -57,7 +57,7 @@ class KubeconfigSink:
     def held(self) -> Held:
         """The token and the record of our user."""
         stored = _kubeconfig.stored(self._read(), self._entry)
-        return Held(stored.token, stored.record, bears_token=self._entry.token_file is None)
+        return Held(stored.token, stored.record, self._entry.token_file is None, stored.token_file)
 
     def fits(self, token: str, record: Record) -> bool:
         """All three entries, owner and mode."""

@@ -22,7 +22,7 @@ from ._kinds import SECRET
 from ._lifetime import Record
 from ._plan import Outcome
 from ._reviews import Reviewer
-from ._sinks import Sink, as_result
+from ._sinks import Sink, as_result, left_behind
 from ._token_desired import DesiredToken
 from ._token_info import fingerprint
 
@@ -142,8 +142,9 @@ class Revoker:
     def _tokens(self, occupied: Sequence[Sink]) -> dict[str, Claims]:
         """The readable tokens in the places, with what they say of themselves."""
         found: dict[str, Claims] = {}
-        for sink in occupied:
-            held = sink.held()
+        helds = [(sink, sink.held()) for sink in occupied]
+        self._outcome.warn(left_behind(self._sinks, helds))
+        for dummy, held in helds:
             claims = read_claims(held.token) if held.token else None
             if held.token and claims:
                 self._name_other_handle(held.record)

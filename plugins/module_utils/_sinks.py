@@ -11,7 +11,7 @@ that the next run can tell a changed request from an unchanged one.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -283,6 +283,22 @@ class Sink(Protocol):
 
     def clear(self) -> None:
         """Take away what is ours."""
+
+
+def left_behind(sinks: Sequence[Sink], found: Iterable[tuple[Sink, Held]]) -> list[str]:
+    """What is to be said of token files that kubeconfigs refer to and that are no places of the token any more.
+
+    Args:
+        sinks: all places of the token.
+        found: what was found in some of them.
+    """
+    places = {sink.place for sink in sinks}
+    return [
+        f"{sink.place} referred to the token file {held.refers_to}, which is no place of the token any more and stays: "
+        "remove it, or take it away with state absent and it as dest"
+        for sink, held in found
+        if held.refers_to and held.refers_to not in places and os.path.lexists(held.refers_to)
+    ]
 
 
 def as_result(sink: Sink, *, changed: bool) -> dict[str, Any]:

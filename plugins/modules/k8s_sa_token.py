@@ -357,6 +357,7 @@ options:
         description:
           - The path of a file that is to hold the token. The kubeconfig then only refers to it.
           - If the file is not a place of its own, it becomes one, with the owner, group and mode of the kubeconfig.
+          - A file that is not named any more stays as it is, with the token in it; a warning says so.
         type: path
       set_current:
         description:

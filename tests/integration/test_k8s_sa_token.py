@@ -141,6 +141,26 @@ def test_a_kubeconfig_may_refer_to_a_token_file(
     assert cluster.kubectl("auth", "whoami", f"--kubeconfig={config}").returncode == 0
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_token_file_that_is_left_behind_is_named(
+    namespace: str, run_task: Task, account: str, tmp_path: Path, state: str
+) -> None:
+    config, token = tmp_path / "kubeconfig", tmp_path / "token"
+    options = {"name": account, "namespace": namespace, "kubeconfig_dest": str(config)}
+    sink = {"type": "kubeconfig", "path": str(config), "token_file": str(token)}
+    run_task("k8s_sa_token", **{**options, "kubeconfig_dest": None, "sinks": [sink]})
+    before = token.read_text()
+    # named or not, with the file as a place of its own nothing is left behind
+    assert "warnings" not in run_task("k8s_sa_token", check_mode=True, **options, dest=str(token), state=state)
+    for check_mode in (True, False):
+        (said,) = run_task("k8s_sa_token", check_mode=check_mode, **options, state=state)["warnings"]
+        assert said.startswith(f"{config} referred to the token file {token}, which is no place of the token any more")
+    assert token.read_text() == before
+    assert "warnings" not in run_task("k8s_sa_token", **options, state=state)
+    assert run_task("k8s_sa_token", name=account, namespace=namespace, dest=str(token), state="absent")["changed"]
+    assert not token.exists()
+
+
 def test_several_places_hold_one_token(
     cluster: Cluster, namespace: str, run_task: Task, account: str, tmp_path: Path, mints: Callable[[int], int]
 ) -> None:

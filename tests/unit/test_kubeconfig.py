@@ -108,7 +108,15 @@ def test_a_user_may_refer_to_a_file() -> None:
     config = merged({}, replace(ENTRY, token_file="/run/token"), None)
     user = config["users"][0]["user"]
     assert (user["tokenFile"], "token" in user) == ("/run/token", False)
-    assert stored(config, ENTRY) == Stored(None, RECORD)
+    assert stored(config, ENTRY) == Stored(None, RECORD, "/run/token")
+
+
+@pytest.mark.parametrize("path", ["/run/token", 5, None])
+def test_a_reference_that_is_not_ours_or_no_path_is_none(path: object) -> None:
+    theirs = {"users": [{"name": ENTRY.user_name, "user": {"tokenFile": path}}]}
+    assert stored(theirs, ENTRY).token_file is None
+    ours = {"users": [{"name": ENTRY.user_name, "user": {"tokenFile": path, "extensions": [OURS]}}]}
+    assert stored(ours, ENTRY).token_file == (path if isinstance(path, str) else None)
 
 
 def test_what_was_stored_is_found_again() -> None:
