@@ -12,6 +12,7 @@ and go with it. Source: KEP-1205 (bound service account tokens).
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ _ACCOUNT = "tokenwright/service-account"
 _EXPIRES_AT = "tokenwright/token-expires-at"
 _CREDENTIAL = "tokenwright/credential-id"
 _SUPERSEDED_AT = "tokenwright/superseded-at"
+# tells a run, until there is a token, which Secret it made itself
+_CREATION = "tokenwright/creation"
 
 # a generation without a token may be another run's that is about to mint; after this time nobody will
 _LEFTOVER = timedelta(seconds=60)
@@ -184,33 +187,32 @@ class Handle:
         for remaining in reversed(range(_TRIES)):
             ref = self._ref(next_number(generations))
             try:
-                created = self._generation(self._api.create(ref, self._body(ref, account)))
+                created = self._created(ref, self._body(ref, account))
             except AlreadyExistsError:
                 if not remaining:
                     raise
                 generations = self._after(ref, self.read())
                 continue
-            except AmbiguousError:
-                created = self._ours(ref, account)
-                if created is None:
-                    raise
             if created is None:
                 break
             return created
         raise ApiError(f"{ref} came back as something else", code="bad_answer", hint="see the cluster's webhooks")
 
-    def _ours(self, ref: Ref, account: Object) -> Generation | None:
-        """What became of a creation whose answer was lost: our Secret without a token, or nothing."""
-        found = self._api.get(ref, metadata=True)
-        metadata = found["metadata"] if found else {}
-        owners = [owner.get("uid") for owner in metadata.get("ownerReferences") or ()]
-        is_ours = (metadata.get("labels") or {}).get(HANDLE_LABEL) == self.name and owners == [uid_of(account)]
-        generation = self._generation(found) if found and is_ours else None
-        return generation if generation and generation.expires_at is None else None
+    def _created(self, ref: Ref, body: Object) -> Generation | None:
+        try:
+            return self._generation(self._api.create(ref, body))
+        except AmbiguousError as error:
+            found = self._api.get(ref, metadata=True)
+            if found is None:
+                raise
+            # another run's looks the same, and the token of that run would die with ours
+            if _creation(found) != _creation(body):
+                raise AlreadyExistsError(error.what, "already_exists", error.hint, error.target) from None
+            return self._generation(found)
 
     def note_token(self, generation: Generation, credential_id: str | None, expires_at: str) -> None:
         """Remember, for whoever looks at the Secret, which token is bound to it and until when."""
-        self._annotate(generation, {_EXPIRES_AT: expires_at, _CREDENTIAL: credential_id})
+        self._annotate(generation, {_EXPIRES_AT: expires_at, _CREDENTIAL: credential_id, _CREATION: None})
 
     def retire(self, retirement: Retirement, now: datetime) -> bool:
         """Carry it out; returns whether there was anything left to do."""
@@ -253,7 +255,7 @@ class Handle:
         body = skeleton(ref)
         body["metadata"] |= {
             "labels": {**self._labels, HANDLE_LABEL: self.name},
-            "annotations": {_ACCOUNT: self._account.name},
+            "annotations": {_ACCOUNT: self._account.name, _CREATION: secrets.token_hex(8)},
             "ownerReferences": [
                 {"apiVersion": "v1", "kind": "ServiceAccount", "name": self._account.name, "uid": uid_of(account)}
             ],
@@ -276,6 +278,11 @@ class Handle:
             superseded_at=_time(annotations.get(_SUPERSEDED_AT)),
             labels=metadata.get("labels") or {},
         )
+
+
+def _creation(secret: Object) -> str | None:
+    mark: str | None = (secret["metadata"].get("annotations") or {}).get(_CREATION)
+    return mark
 
 
 def _time(text: str | None) -> datetime | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import Any
 import pytest
 from cluster.controlplane import Cluster
 from conftest import Task
-from faults.proxy import FaultProxy
+from faults.proxy import Exchange, FaultProxy
 from faults.rules import Fault
-from faults.tokens import aged, caller_who_may, claims_of, is_accepted, secret_names, values
+from faults.tokens import aged, caller_who_may, claims_of, is_accepted, secret, secret_names, values
 
 Writes = Callable[[int], list[str]]
 Options = dict[str, Any]
@@ -104,6 +105,34 @@ def test_a_lost_answer_to_a_new_generation_is_no_lost_token(
     # nothing is orphaned: what was made without our knowing is used, or deleted
     bound = second["token_info"]["bound_object_ref"]["name"]
     assert secret_names(cluster, namespace) == [bound]
+
+
+def test_a_generation_of_another_run_is_not_taken_for_ours(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, fault_proxy: FaultProxy
+) -> None:
+    account = json.loads(cluster.kubectl("get", "serviceaccount", "app", "-n", namespace, "-o", "json").stdout)
+    owner = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "app", "uid": account["metadata"]["uid"]}
+    metadata = {
+        "name": "ci-1",
+        "labels": {"tokenwright/handle": "ci"},
+        "annotations": {"tokenwright/service-account": "app", "tokenwright/creation": "theirs"},
+        "ownerReferences": [owner],
+    }
+
+    def be_faster(exchange: Exchange) -> None:
+        if (exchange.method, exchange.path.endswith("/secrets")) == ("POST", True):
+            fault_proxy.on_request = None
+            body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+            cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(body))
+
+    fault_proxy.on_request = be_faster
+    # the server never hears of ours
+    fault_proxy.inject(Fault("POST", "/secrets$", "eof"))
+    made = run_task("k8s_sa_token", **options, handle="ci")
+    assert not made.get("failed"), made["msg"]
+    assert made["token_info"]["bound_object_ref"]["name"] == "ci-2"
+    theirs = (secret(cluster, namespace, "ci-1") or {})["metadata"]["annotations"]
+    assert theirs == metadata["annotations"]
 
 
 def test_a_lost_answer_to_a_note_on_a_generation_leaves_nothing_behind(
