@@ -76,6 +76,7 @@ class Keeper:
         self._binder = binder
         self._mint = mint
         self._written: list[Sink] = []
+        self._minted = ""
         self._would = ""
         outcome.returned |= {"verified": None, "renewal_failed": False, "ambiguous_mints": 0}
 
@@ -195,6 +196,7 @@ class Keeper:
         fresh: Fresh | None = None
         try:
             fresh = self._mint(account, self._binder.reference)
+            self._minted = fresh.token
             self._note_minting()
             self._binder.minted(fresh)
             self._prove(fresh, reviewer)
@@ -300,9 +302,11 @@ class Keeper:
         if outcome.changed and outcome.reason == UP_TO_DATE:
             # all that happened is that an older generation's time had come
             outcome.reason = str(outcome.actions[0]["reason"])
-        outcome.msg = self._sentence()
+        is_ours = token is None or token.token == self._minted
+        outcome.msg = self._sentence(is_ours=is_ours)
 
-    def _sentence(self) -> str:
+    def _sentence(self, *, is_ours: bool) -> str:
+        """What was done; C(is_ours) if the token that is there is one that was, or would be, minted for it."""
         outcome, place = self._outcome, self._desired.account.place
         expiry = outcome.returned["token_info"]["expires_at"]
         until = f", good until {expiry}" if expiry else ""
@@ -310,8 +314,10 @@ class Keeper:
             return f"the token of {place} could not be renewed and stays{until}"
         if not outcome.changed:
             return f"the token of {place} is up to date{until}"
-        if any(entry["kind"] == "TokenRequest" for entry in outcome.actions):
+        if is_ours:
             return f"a token for {place} {self._would or 'is '}minted ({outcome.reason}){until}"
+        if self._minted:
+            return f"another run was faster: the token of {place} is the one it stored{until}"
         what = "places" if any(sink in self._written for sink in self._sinks) else "older tokens"
         return f"the {what} of the token of {place} {self._would or 'are '}put right ({outcome.reason}){until}"
 

@@ -272,6 +272,7 @@ def test_four_who_store_at_once_end_with_one_token(
     assert [result["msg"] for result in results if result.get("failed")] == []
     token = values(cluster, namespace, "s")["token"]
     assert {result["token_info"]["credential_id"] for result in results} == {claims_of(token)["jti"]}
+    assert sum("is minted" in result["msg"] for result in results) == 1
     assert is_accepted(cluster, token)
     assert not run_task("k8s_sa_token", **options)["changed"]
 
@@ -296,6 +297,14 @@ def test_who_is_overtaken_takes_what_is_there(
     theirs = rival[0]["token_info"]["credential_id"]
     assert claims_of(values(cluster, namespace, "s")["token"])["jti"] == theirs != old
     assert result["token_info"]["credential_id"] == theirs
+    # a token was requested all the same, and lives
+    until = result["token_info"]["expires_at"]
+    place = f"{options['namespace']}/app"
+    assert (result["changed"], result["reason"]) == (True, "requested")
+    assert result["msg"] == f"another run was faster: the token of {place} is the one it stored, good until {until}"
+    assert [f"another run stored a token of {place} first; ours is not used" in one for one in result["warnings"]] == [
+        True
+    ]
 
 
 def test_connections_are_made_side_by_side(run_task: Task, options: Options) -> None:
@@ -321,6 +330,8 @@ def test_who_comes_second_takes_the_token_of_the_first_and_leaves_nothing_behind
     assert claims_of(token)["jti"] == result["token_info"]["credential_id"]
     assert is_accepted(cluster, token)
     assert rival[0]["changed"]
+    # its own token is another one by now than the one that was overtaken
+    assert "is minted" in result["msg"]
     # of the two that were made, the one whose token was overtaken is gone
     assert len([name for name in secret_names(cluster, namespace) if name.startswith("ours-")]) == 1
 
