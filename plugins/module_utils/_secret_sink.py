@@ -11,15 +11,17 @@ again. Other keys, labels and annotations of the Secret stay as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 from ._api import Api
 from ._choice import Held
 from ._claims import read_claims
-from ._errors import AlreadyExistsError, ApiError, ConflictError, OvertakenError, ProvisionError
+from ._errors import AlreadyExistsError, ApiError, ConflictError, InputError, OvertakenError, ProvisionError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 from ._lifetime import Record
 from ._namespaces import coming_notes, namespace_ref
@@ -52,7 +54,20 @@ class SecretSink:
         self._seen: Object | None = None
         self.namespace, self.name = self._ref.namespace, self._ref.name
         self.place = self._ref.place
-        self.entries = [f"{self._ref} of {api.connection.endpoint.server}"]
+        self.server = api.connection.endpoint.server
+        self.entries = [f"{self._ref} of {self.server}"]
+
+    def identity(self) -> tuple[str, str] | None:
+        """What is the same by whatever address a cluster is reached; None: that cannot be known.
+
+        It is uid and version of the Secret, or as long as there is none, of its namespace. The uid alone would not do:
+        a cluster that was restored from another one's backup has the same.
+        """
+        try:
+            found = self._api.get(self._ref, metadata=True) or self._api.get(namespace_ref(self._ref.namespace))
+        except ProvisionError:
+            return None
+        return (found["metadata"]["uid"], found["metadata"]["resourceVersion"]) if found else None
 
     def held(self) -> Held:
         """The token and the record in the Secret, which is looked at anew; what follows is about what was seen."""
@@ -230,6 +245,43 @@ class SecretSink:
     def _outdated_labels(self, secret: Object) -> dict[str, None]:
         before = {key: value for key, value in self._stored(secret).labels.items() if key not in self._labels}
         return _without_values(before, secret["metadata"].get("labels"))
+
+
+def refuse_other_addresses(sinks: Sequence[SecretSink]) -> None:
+    """Secrets of one name in what look like several clusters may be one, by several addresses of its cluster.
+
+    Raises:
+        InputError: they are.
+    """
+    namesakes: dict[str, list[SecretSink]] = defaultdict(list)
+    for sink in sinks:
+        namesakes[sink.place].append(sink)
+    different: set[frozenset[str]] = set()
+    for found in namesakes.values():
+        for one, other in combinations(found, 2):
+            servers = frozenset({one.server, other.server})
+            # one look tells it for all places in the two
+            if servers not in different and _differ(one, other):
+                different.add(servers)
+
+
+def _differ(one: SecretSink, other: SecretSink) -> bool:
+    """Whether it is known that they are in two clusters.
+
+    Raises:
+        InputError: they are the same.
+    """
+    identities = one.identity(), other.identity()
+    if None in identities:
+        return False
+    if identities[0] == identities[1]:
+        raise InputError(
+            f"the Secret {one.place} of sinks is given twice, by two addresses of one cluster ({one.server} and "
+            f"{other.server})",
+            "give every place once",
+            code="duplicate",
+        )
+    return True
 
 
 def _is_ours(secret: Object) -> bool:

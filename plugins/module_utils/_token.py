@@ -31,7 +31,7 @@ from ._plan import Outcome
 from ._redact import Secrets
 from ._reviews import Reviewer
 from ._revoking import Revoker
-from ._secret_sink import SINK_LABEL
+from ._secret_sink import SINK_LABEL, SecretSink, refuse_other_addresses
 from ._sinks import Sink
 from ._token_desired import ITEM_OPTIONS, LIST, RAIL_OPTIONS, DesiredToken, Rails, refuse_shared_places, refuse_tenants
 from ._workshop import Workshop
@@ -97,6 +97,7 @@ def _refuse_shared_entries(placed: Sequence[Placed]) -> None:
             for entry in sink.entries:
                 tenants[entry].append(item.account.place)
     refuse_tenants(tenants)
+    refuse_other_addresses([sink for one in placed for sink in one[1] if isinstance(sink, SecretSink)])
 
 
 def _placed(workshop: Workshop, item: DesiredToken) -> Placed:

@@ -372,6 +372,53 @@ def test_a_secret_may_be_in_another_cluster(
     assert secret_names(elsewhere, "default") == []
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.usefixtures("options")
+def test_two_addresses_of_one_cluster_are_one_place(
+    cluster: Cluster,
+    namespace: str,
+    run_task: Task,
+    fault_proxy: FaultProxy,
+    writes: Writes,
+    state: str,
+    is_there: bool,
+) -> None:
+    place = {"type": "secret", "name": "s", "namespace": namespace}
+    if is_there:
+        run_task("k8s_sa_token", name="app", namespace=namespace, sinks=[place])
+    by_proxy = {**place, "format": "kubeconfig", "connection": {"kubeconfig": str(fault_proxy.kubeconfig)}}
+    mark = cluster.audit_mark()
+    one_token: Options = {"name": "app", "namespace": namespace, "sinks": [place, by_proxy]}
+    two_tokens: Options = {
+        "namespace": namespace,
+        "tokens": [{"name": "app", "sinks": [one]} for one in (place, by_proxy)],
+    }
+    for options in (one_token, two_tokens):
+        result = refused(run_task, {**options, "state": state})
+        assert result["error"]["code"] == "duplicate"
+        assert f"the Secret {namespace}/s of sinks is given twice, by two addresses of one cluster" in result["msg"]
+    assert not writes(mark)
+
+
+def test_secrets_of_one_name_in_two_clusters_are_two_places(
+    cluster: Cluster, namespace: str, run_task: Task, elsewhere: Cluster
+) -> None:
+    connection = {"kubeconfig": str(elsewhere.kubeconfig)}
+    cluster.kubectl("create", "serviceaccount", namespace, "-n", "default")
+    sinks = [{"type": "secret", "name": name} for name in (namespace, f"{namespace}-2")]
+    options: Options = {"name": namespace, "namespace": "default"}
+    options["sinks"] = [*sinks, *({**sink, "connection": connection} for sink in sinks)]
+    try:
+        predicted_and_done(run_task, options)
+        assert not predicted_and_done(run_task, options)["changed"]
+        tokens = {values(one, "default", sink["name"])["token"] for one in (cluster, elsewhere) for sink in sinks}
+        assert len(tokens) == 1
+        assert run_task("k8s_sa_token", **options, state="absent")["changed"]
+    finally:
+        cluster.kubectl("delete", "serviceaccount", namespace, "-n", "default")
+
+
 def test_the_connection_of_a_secret_inherits_nothing(
     run_task: Task, options: Options, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
