@@ -83,7 +83,7 @@ class ConnectionOptions:
     Attributes:
         request_timeout: seconds one request may take.
         retry_timeout: seconds one request may spend on its retries; 0 means: never retry.
-        unsaid: which of these two were not given and are to be another connection's.
+        unsaid: which of these two are left to the task, see C(explicit).
     """
 
     kubeconfig: str | Mapping[str, Any] | None = field(default=None, repr=False)
@@ -118,7 +118,7 @@ class ConnectionOptions:
 
 
 def explicit(given: Mapping[str, Any], option: str) -> ConnectionOptions:
-    """The connection to another cluster, which inherits nothing that says who or where; timeouts do not.
+    """The connection to another cluster, which inherits nothing; only its timeouts may be left to the task.
 
     Raises:
         InputError: it does not say which cluster.
