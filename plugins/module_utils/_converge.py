@@ -33,9 +33,9 @@ _LIST_FROM = 3
 _ROUNDS = 6
 
 # among many writers, those that were overtaken at the same moment must not meet again: each waits for a part of this,
-# which doubles with every time
+# which doubles with every time, and shrinks with the time that is left, so that who has waited long comes first
 _FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 1.5
 
 
 class Snapshot(dict[Ref, "Object | None"]):
@@ -137,23 +137,25 @@ def converge(
             _carry_out(api, todo.writes, state, outcome)
             break
         except _InterruptedError as interrupted:
-            if patience.is_over(interrupted.error):
-                raise interrupted.error from None
-            doubtful = interrupted.doubtful
+            error, write = interrupted.error, interrupted.write
+            if patience.is_over(error):
+                raise error from None
+            doubtful = write if isinstance(error, AmbiguousError) else None
         patience.pause()
-        state = {ref: api.get(ref) for ref in refs}
+        # the rest is as it was read or written: should it not be, its own write will tell
+        state[write.ref] = api.get(write.ref)
     written = [ref for ref in refs if state[ref] is not before[ref]]
     outcome.before, outcome.after = _views(before, written), _views(state, written)
     return state
 
 
 class _InterruptedError(Exception):
-    """A plan was overtaken by other writers, or the answer to one of its writes (the doubtful one) was lost."""
+    """A write was overtaken by other writers, or its answer was lost."""
 
-    def __init__(self, error: ProvisionError, doubtful: Write | None) -> None:
+    def __init__(self, error: ProvisionError, write: Write) -> None:
         super().__init__()
         self.error = error
-        self.doubtful = doubtful
+        self.write = write
 
 
 def _carry_out(api: Api, writes: Sequence[Write], state: dict[Ref, Object | None], outcome: Outcome) -> None:
@@ -165,9 +167,7 @@ def _carry_out(api: Api, writes: Sequence[Write], state: dict[Ref, Object | None
     for write in writes:
         try:
             state[write.ref] = _act(api, write, state.get(write.ref))
-        except (AlreadyExistsError, ConflictError) as error:
-            raise _InterruptedError(error, None) from None
-        except AmbiguousError as error:
+        except (AlreadyExistsError, ConflictError, AmbiguousError) as error:
             raise _InterruptedError(error, write) from None
         _record(outcome, [write])
 
@@ -176,8 +176,10 @@ class _Patience:
     """When to give up a plan that others keep overtaking, and how long to wait before the next try."""
 
     def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._deadline = time.monotonic() + seconds
         self._rounds = 0
+        self._longest = _FIRST_PAUSE
 
     def is_over(self, error: ProvisionError) -> bool:
         """Whether this was the last round; a lost answer has cost a timeout already, and gets no more time."""
@@ -187,8 +189,9 @@ class _Patience:
 
     def pause(self) -> None:
         """Let the others finish."""
-        longest = min(_FIRST_PAUSE * 2 ** (self._rounds - 1), _LONGEST_PAUSE)
-        time.sleep(longest * random.random())  # noqa: S311 - a delay, no secret
+        left = max(0.0, self._deadline - time.monotonic()) / (self._seconds or 1)
+        time.sleep(left * self._longest * random.random())  # noqa: S311 - a delay, no secret
+        self._longest = min(self._longest * 2, _LONGEST_PAUSE)
 
 
 def _settle(outcome: Outcome, doubtful: Write | None, todo: Plan) -> None:

@@ -32,8 +32,8 @@ class Improvement:
         name: short.
         kubectl: what kubectl does.
         ours: what the module does.
-        fields: what the module's state is to have where it may differ, empty if it does not apply. It is called with
-            the case, the module's place, and what kubectl came to.
+        fields: what the module's state is to have where it may differ; empty if it does not apply. Called with the
+            case, the module's place, and the state so far: kubectl's, as the improvements before this one left it.
     """
 
     name: str
