@@ -21,7 +21,8 @@ options:
       - Whether to delete what carries the label of O(set_name) and is not in the list of this task. It needs both.
       - It deletes only the kinds that this module writes, never a namespace. Nothing is pruned if the list is empty or
         one of its items failed.
-      - It looks in all namespaces, or, without the right to list them all, in the namespaces of the list.
+      - It looks in all namespaces, or, without the right to list them all, in the namespaces of the list. Who may not
+        look there either, or may not delete, gets a failure after the list is done.
     type: bool
     default: false
 """

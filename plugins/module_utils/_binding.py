@@ -21,7 +21,7 @@ from ._converge import Snapshot, converge, read
 from ._discovery import Discovery
 from ._doubts import doubts
 from ._entry import UseCase
-from ._errors import ForbiddenError
+from ._errors import ForbiddenError, name_bindable
 from ._findings import RiskPolicy, transport_findings
 from ._grant_desired import ITEM_OPTIONS, LIST, OVERLAP, DesiredGrant, refuse_shared_roles
 from ._grant_difference import difference, new_rules, only_differing
@@ -63,7 +63,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     outcomes = _bulk.run_all(items.desired, _begin, granter.work, params)
     keep = [ref for item in items.desired for ref in _written(item)]
     # a binding goes before the role it refers to
-    members = _sets.all_but([ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE], keep)
+    kinds = [ROLE_BINDING, CLUSTER_ROLE_BINDING, ROLE, CLUSTER_ROLE]
+    members = _sets.all_but(kinds, keep, cluster_wide=any(not item.ref.namespace for item in items.desired))
     namespaces = [ref.namespace for ref in keep]
     pruned = _sets.prune(api, params, members, namespaces, outcomes, check_mode=check_mode)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
@@ -100,7 +101,12 @@ class Granter:
     def work(self, item: DesiredGrant, outcome: Outcome) -> None:
         """One grant: its risks first, which may forbid it."""
         said = self._judge(item, outcome)
-        self._reconcile(item, outcome)
+        try:
+            self._reconcile(item, outcome)
+        except ForbiddenError as error:
+            if item.role_ref:
+                name_bindable(error, item.role_ref)
+            raise
         outcome.warn(said)
 
     def _judge(self, item: DesiredGrant, outcome: Outcome) -> list[str]:

@@ -174,7 +174,7 @@ def as_result(
         api: whose requests are counted.
         bulk: whether the list form was used.
         check_mode: words the sentence.
-        pruned: what was deleted because it left its set; None: the module has no sets.
+        pruned: what was deleted because it left its set, and why not all of it; None: the module has no sets.
         warnings: those of the task as a whole.
     """
     everything = [*outcomes, *(pruned or ())]
@@ -203,7 +203,7 @@ def _single(outcome: Outcome) -> dict[str, Any]:
 
 
 def _summary(outcomes: Sequence[Outcome], pruned: Sequence[Outcome] | None, *, check_mode: bool) -> dict[str, Any]:
-    failed = [outcome for outcome in outcomes if outcome.error]
+    failed = [outcome for outcome in (*outcomes, *(pruned or ())) if outcome.error]
     result: dict[str, Any] = {"outcomes": [_entry(outcome) for outcome in outcomes]}
     if failed:
         done = sum(outcome.status in ("ok", "changed") for outcome in outcomes)

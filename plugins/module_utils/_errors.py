@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._escalation import is_escalation, missing_rules
+from ._escalation import is_about_aggregation, is_escalation, missing_rules
+from ._kinds import Ref
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Target:
     def place(self) -> str:
         """C(namespace/name), as far as known."""
         return "/".join(part for part in (self.namespace, self.name) if part)
+
+    @property
+    def scope(self) -> str:
+        """Where a right to it would have to hold."""
+        return f"in namespace {self.namespace}" if self.namespace else "cluster-wide"
 
     def __str__(self) -> str:
         return f"{self.verb} {self.resource} {self.place}".rstrip()
@@ -236,18 +242,44 @@ def _explained(error: ApiError, answer: dict[str, Any]) -> ApiError:
 
 def _explain_forbidden(error: ApiError, target: Target, message: str) -> None:
     if is_escalation(message):
-        error.code = "escalation"
-        error.missing_rules = missing_rules(message)
-        error.hint = (
-            "RBAC lets nobody grant what they do not hold: the caller needs these rules itself, "
-            "or the verb bind (for a binding) or escalate (for a role) on the role"
-        )
+        _explain_escalation(error, target, message)
     elif " cannot " in message:
         error.rbac_rule = target.rbac_rule()
-        where = f"in namespace {target.namespace}" if target.namespace else "cluster-wide"
-        error.hint = f"allow the caller to {target.verb} {target.resource} {where}"
+        error.hint = f"allow the caller to {target.verb} {target.resource} {target.scope}"
     else:
         error.hint = "an admission rule of the cluster refused it: see the server's words"
+
+
+def _explain_escalation(error: ApiError, target: Target, message: str) -> None:
+    """What would let somebody grant what they do not hold; the role that a binding refers to is not known here."""
+    error.code = "escalation"
+    error.missing_rules = missing_rules(message)
+    if is_about_aggregation(message):
+        # a create is asked about without a name
+        name = None if target.verb == "create" else target.name
+        error.rbac_rule = Target("escalate", target.resource, target.api_group, target.namespace, name).rbac_rule()
+        error.hint = (
+            "an aggregated role takes up whatever carries its labels: let an administrator write it, "
+            f"because the verb escalate on {target.resource} {target.scope}, which would do, is as much"
+        )
+    elif target.resource.endswith("bindings"):
+        error.hint = f"{_NOT_HELD}, or the verb bind on the role {target.scope}"
+    else:
+        error.hint = (
+            f"{_NOT_HELD}, or grants a cluster role instead that it may bind; "
+            f"the verb escalate on {target.resource} {target.scope} would let it write any rules"
+        )
+
+
+_NOT_HELD = "RBAC lets nobody grant what they do not hold: the caller needs these rules itself"
+
+
+def name_bindable(error: ForbiddenError, role: Ref) -> None:
+    """Say of a binding that was refused, because it grants more than the caller holds, which role may not be bound."""
+    target = error.target
+    if error.code == "escalation" and target and target.resource.endswith("bindings"):
+        error.rbac_rule = Target("bind", role.kind.plural, target.api_group, target.namespace, role.name).rbac_rule()
+        error.hint = f"{_NOT_HELD}, or the verb bind on {role.kind.plural} {role.name} {target.scope}"
 
 
 def _is_terminating(answer: dict[str, Any]) -> bool:

@@ -13,6 +13,8 @@ import json
 import re
 
 _SAID = "attempting to grant RBAC permissions not currently held"
+# an aggregated role takes up whatever carries its labels, so no list of rules is enough to write one
+_SAID_OF_AGGREGATION = "must have cluster-admin privileges"
 
 _FIELDS = {
     "APIGroups": "apiGroups",
@@ -30,7 +32,12 @@ _RULE = re.compile(rf"\{{((?:{_FIELD.pattern}(?:, )?)+)\}}")
 
 def is_escalation(message: str) -> bool:
     """Whether a refusal is one of the escalation check."""
-    return _SAID in message
+    return _SAID in message or is_about_aggregation(message)
+
+
+def is_about_aggregation(message: str) -> bool:
+    """Whether what was refused is to write an aggregated role."""
+    return _SAID_OF_AGGREGATION in message and "aggregationRule" in message
 
 
 def missing_rules(message: str) -> list[dict[str, list[str]]]:

@@ -14,7 +14,7 @@ from typing import Any
 from . import _names
 from ._api import Api
 from ._durations import rfc3339
-from ._errors import ForbiddenError, InputError
+from ._errors import ForbiddenError, InputError, ProvisionError
 from ._kinds import SECRET, Kind, Object, Ref, ref_of, uid_of
 from ._namespaces import is_terminating
 from ._plan import Outcome, Write, view
@@ -83,7 +83,8 @@ def prune(
     """Delete the members of a set that are not to be kept, in the order given; one outcome each.
 
     Only if the task asks for it, never for an empty list and never after a failure: what could not be read or made
-    says nothing about what is left over.
+    says nothing about what is left over. What goes wrong here ends it with an outcome of its own, because the items
+    of the list are done by then and have to be told.
 
     Args:
         api: the cluster.
@@ -99,12 +100,17 @@ def prune(
     # in check mode what the list itself takes away is still there
     deleted = [entry for outcome in outcomes for entry in outcome.actions if entry["verb"] == "delete"]
     gone = {(entry["kind"], entry["namespace"], entry["name"]) for entry in deleted}
-    return [
-        _remove(api, ref_of(member, some.kind), member, check_mode=check_mode)
-        for some in members
-        for member in _found(api, some, str(params["set_name"]), places)
-        if not some.is_kept(member) and not is_terminating(member) and _identity(some.kind, member) not in gone
-    ]
+    set_name, pruned = str(params["set_name"]), []
+    try:
+        for some in members:
+            for member in _found(api, some, set_name, places):
+                is_left = not some.is_kept(member) and not is_terminating(member)
+                if is_left and _identity(some.kind, member) not in gone:
+                    pruned.append(_remove(api, ref_of(member, some.kind), member, check_mode=check_mode))
+    except ProvisionError as error:
+        title = f"prune of the set {set_name}"
+        pruned.append(Outcome(identity={}, title=title, reason=error.code, msg=str(error), error=error))
+    return pruned
 
 
 def _identity(kind: Kind, member: Object) -> tuple[str, str | None, str]:
@@ -112,10 +118,19 @@ def _identity(kind: Kind, member: Object) -> tuple[str, str | None, str]:
     return kind.name, member["metadata"].get("namespace"), member["metadata"]["name"]
 
 
-def all_but(kinds: Iterable[Kind], keep: Iterable[Ref]) -> list[Members]:
-    """Members of these kinds, of which those at these addresses stay."""
+def all_but(kinds: Iterable[Kind], keep: Iterable[Ref], *, cluster_wide: bool = False) -> list[Members]:
+    """Members of these kinds, of which those at these addresses stay.
+
+    Args:
+        kinds: what they may be.
+        keep: the addresses.
+        cluster_wide: whether the list has items that are in no namespace.
+    """
     kept = set(keep)
-    return [Members(kind, lambda obj, kind=kind: ref_of(obj, kind) in kept) for kind in kinds]  # type: ignore[misc]
+    return [
+        Members(kind, lambda obj, kind=kind: ref_of(obj, kind) in kept, is_likely=kind.namespaced or cluster_wide)  # type: ignore[misc]
+        for kind in kinds
+    ]
 
 
 def _found(api: Api, some: Members, set_name: str, namespaces: Sequence[str]) -> list[Object]:
@@ -125,20 +140,28 @@ def _found(api: Api, some: Members, set_name: str, namespaces: Sequence[str]) ->
     metadata = some.kind is SECRET
     try:
         return api.list_all(some.kind, labels=selector, metadata=metadata)
-    except ForbiddenError:
+    except ForbiddenError as refusal:
         if not some.kind.namespaced:
-            # a caller without rights on cluster-wide objects made none of them
-            return []
+            return _none_of(some, refusal)
     try:
         return [
             member
             for namespace in namespaces
             for member in api.list_all(some.kind, namespace, labels=selector, metadata=metadata)
         ]
-    except ForbiddenError:
-        if some.is_likely:
-            raise
-        return []
+    except ForbiddenError as refusal:
+        return _none_of(some, refusal)
+
+
+def _none_of(some: Members, refusal: ForbiddenError) -> list[Object]:
+    """Who may not look, and makes none, has none to prune.
+
+    Raises:
+        ForbiddenError: there may be some.
+    """
+    if some.is_likely:
+        raise refusal
+    return []
 
 
 def _remove(api: Api, ref: Ref, member: Object, *, check_mode: bool) -> Outcome:

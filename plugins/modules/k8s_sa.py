@@ -128,6 +128,8 @@ options:
       create_namespace: *create_namespace
       expires_at: *expires_at
       recreate_if_uid: *recreate_if_uid
+notes:
+  - Which rights a caller needs, and what for, is in the file V(docs/rights.md) of the collection.
 seealso:
   - module: tokenwright.kubernetes.k8s_sa_binding
     description: Grants a service account what it may do.

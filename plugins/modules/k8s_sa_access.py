@@ -121,10 +121,9 @@ options:
     type: raw
     default: 5
 notes:
-  - The caller needs the right to V(create) V(subjectaccessreviews) in the API group V(authorization.k8s.io), or, for
-    entries about one namespace, V(localsubjectaccessreviews) there. An account may always ask about itself.
-  - To say why, the caller needs the right to V(list) V(clusterrolebindings), V(clusterroles), V(rolebindings) and
-    V(roles), and to see whether the account and the namespaces exist, V(get) V(serviceaccounts) and V(namespaces).
+  - The rights of the cluster role V(tokenwright-verifier) are enough to ask and to say why; for entries about one
+    namespace, also those of V(tokenwright-namespace-verifier) there. What each of them is for is in the file
+    V(docs/rights.md) of the collection. An account may always ask about itself.
   - The API server answers for names, whether or not there is such an account. If there is none, O(can) does not hold,
     and for O(cannot) alone there is a warning. There is also a warning if the namespace of an entry does not exist.
 seealso:

@@ -299,7 +299,8 @@ notes:
   - That takes two requests in a task that writes new rules, and before Kubernetes 1.27 one for every version of every
     API group. A task that writes none sends none of them.
   - The API server lets nobody grant what they do not hold themselves, unless they may V(bind) the role and, to write
-    it, V(escalate) it.
+    it, V(escalate) it. What that means for those who are no administrators, and which rights they need, is in the file
+    V(docs/rights.md) of the collection.
 seealso:
   - module: tokenwright.kubernetes.k8s_sa
     description: Declares the service accounts.

@@ -428,7 +428,7 @@ notes:
     stored token counts as requested with this lifetime. The small files also keep other runs out meanwhile.
   - A new token is requested only after everything that can fail without one has been tried, a Secret as a dry run. It
     is written to the Secrets first, and the token before it is retired last of all.
-  - What a caller needs the rights for is in the file V(docs/tokens.md) of the collection.
+  - Which rights a caller needs, and what for, is in the file V(docs/rights.md) of the collection.
 seealso:
   - module: tokenwright.kubernetes.k8s_sa
     description: Declares the service accounts, and can void all tokens of one.

@@ -273,3 +273,19 @@ def test_a_missing_right_names_the_rule_that_would_allow_it(cluster: Cluster, na
         "resourceNames": ["app"],
     }
     assert f"allow the caller to get serviceaccounts in namespace {namespace}" in result["msg"]
+
+
+def test_what_was_done_is_told_although_nobody_may_look_for_what_is_left(
+    cluster: Cluster, namespace: str, run_task: Task
+) -> None:
+    make = ["role", "maker", "--verb=get,create", "--resource=serviceaccounts", "-n", namespace]
+    cluster.kubectl("create", *make)
+    cluster.kubectl("create", "rolebinding", "maker", "--role=maker", f"--user=maker-{namespace}", "-n", namespace)
+    options = {"namespace": namespace, "set_name": namespace, "prune": True, "impersonate_user": f"maker-{namespace}"}
+    result = run_task("k8s_sa", accounts=[{"name": "one"}], **options)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert [action["name"] for action in result["actions"]] == ["one"]
+    assert [outcome["status"] for outcome in result["outcomes"]] == ["changed"]
+    assert result["msg"].startswith(f"1 of 1 done; failed: prune of the set {namespace}: cannot list serviceaccounts")
+    assert result["msg"].endswith(f"allow the caller to list serviceaccounts in namespace {namespace}")
+    assert result["error"]["rbac_rule"] == {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["list"]}

@@ -233,7 +233,8 @@ def test_an_escalation_is_explained(cluster: Cluster, namespace: str, run_task: 
     result = run_task("k8s_sa_binding", name="grant", namespace=namespace, rules=[READ_PODS], kubeconfig=limited)
     assert result["failed"]
     assert result["error"]["code"] == "escalation"
-    assert "bind" in result["error"]["hint"]
+    assert f"the verb escalate on roles in namespace {namespace}" in result["error"]["hint"]
+    assert result["error"]["rbac_rule"] is None, "nobody should escalate who can be given the rules"
     lacking = {"apiGroups": [""], "resources": ["pods"]}
     assert [{**rule, "verbs": None} for rule in result["error"]["missing_rules"]] == [{**lacking, "verbs": None}]
 

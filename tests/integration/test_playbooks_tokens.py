@@ -18,6 +18,8 @@ import pytest
 import yaml
 from cluster.controlplane import Cluster
 from conftest import ROOT, Play, Task
+from rights.callers import Caller, create_callers, delete_callers
+from rights.manifests import shipped_roles
 
 PROVISION, RENEW, REVOKE = (f"tokenwright.kubernetes.{name}" for name in ("provision", "renew", "revoke"))
 
@@ -175,23 +177,15 @@ def test_revoke_takes_all_tokens_back_and_says_what_became_of_them(
 
 
 @pytest.fixture
-def keeper(cluster: Cluster, namespace: str, run_task: Task) -> Iterator[Path]:
-    """A kubeconfig with the rights that docs/tokens.md says a schedule needs, and no others."""
-    text = (ROOT / "docs/tokens.md").read_text()
-    plays = [yaml.safe_load(block)[0] for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
-    (tasks,) = [play["tasks"] for play in plays if play["name"].startswith("An account that keeps")]
-    grants = [task["tokenwright.kubernetes.k8s_sa_binding"] for task in tasks[1:]]
-    user = f"keeper-{namespace}"
-    for grant in grants:
-        where = {"cluster_wide": True} if grant.get("cluster_wide") else {"namespace": namespace}
-        subjects = [{"kind": "User", "name": user}]
-        done = run_task("k8s_sa_binding", name=user, rules=grant["rules"], subjects=subjects, **where)
-        assert not done.get("failed"), done["msg"]
-    yield cluster.kubeconfig_for(user)
-    run_task("k8s_sa_binding", name=user, state="absent", cluster_wide=True, rules=grants[-1]["rules"])
+def keeper(cluster: Cluster, namespace: str) -> Iterator[Path]:
+    """A kubeconfig with the rights that a schedule needs, and no others."""
+    caller = Caller(f"keeper-{namespace}", ("renewer", "revoker", "token-reviewer"))
+    create_callers(cluster, shipped_roles(), [caller], namespace)
+    yield cluster.kubeconfig_for(caller.name)
+    delete_callers(cluster, namespace)
 
 
-def test_the_rights_in_the_documentation_are_enough(
+def test_the_shipped_roles_are_enough_also_in_check_mode_and_again(
     cluster: Cluster, namespace: str, listed: list[Item], run: Callable[..., Play], keeper: Path, tmp_path: Path
 ) -> None:
     bound = {"bound_object_ref": {"kind": "Secret", "name": "anchor"}, "dest": str(tmp_path / "three")}

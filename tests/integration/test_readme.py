@@ -15,7 +15,7 @@ from cluster.controlplane import Cluster
 from conftest import ROOT, Play
 
 # the README of a role has its own test beside the role's
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/risks.md", "docs/tokens.md", "examples/README.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/rights.md", "docs/risks.md", "docs/tokens.md", "examples/README.md")
 BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +42,16 @@ def clean(cluster: Cluster) -> Iterator[None]:
         cluster.kubectl("delete", *made, "--timeout=90s")
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.fixture
+def shipped_roles(cluster: Cluster) -> Iterator[None]:
+    """The cluster roles that docs/rights.md tells its readers to apply."""
+    manifests = str(ROOT / "examples/rbac")
+    cluster.kubectl("apply", "-f", manifests)
+    yield
+    cluster.kubectl("delete", "-f", manifests)
+
+
+@pytest.mark.usefixtures("clean", "shipped_roles")
 @pytest.mark.parametrize(("place", "text"), blocks(), ids=[place for place, dummy in blocks()])
 def test_block_runs_and_is_idempotent(
     place: str, text: str, cluster: Cluster, run_playbook: Callable[..., Play], tmp_path: Path

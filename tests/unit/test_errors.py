@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -24,12 +24,15 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors imp
     ProvisionError,
     Target,
     api_error,
+    name_bindable,
 )
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kinds import CLUSTER_ROLE, Ref
 
 GET = Target("get", "serviceaccounts", namespace="ci", name="deployer")
 CREATE = Target("create", "serviceaccounts", namespace="ci", name="deployer")
 MINT = Target("create", "serviceaccounts/token", namespace="ci", name="deployer")
 ROLE = Target("create", "roles", "rbac.authorization.k8s.io", "ci", "deployer")
+BINDING = replace(ROLE, resource="rolebindings")
 
 
 def status(code: int, reason: str, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +64,10 @@ FORBIDDEN = (
 ESCALATION = (
     'roles.rbac.authorization.k8s.io "deployer" is forbidden: user "jane" (groups=["system:authenticated"]) is '
     'attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["nodes"], Verbs:["get"]}'
+)
+AGGREGATION = (
+    'clusterroles.rbac.authorization.k8s.io "deployer" is forbidden: must have cluster-admin privileges to use the '
+    "aggregationRule"
 )
 TERMINATING = status(
     403,
@@ -130,11 +137,41 @@ CASES = {
         status(403, "Forbidden", ESCALATION, {"name": "deployer", "kind": "roles"}),
         ForbiddenError,
         f"cannot create roles ci/deployer: the server answered 403 Forbidden ({' '.join(ESCALATION.split())}): RBAC "
-        "lets nobody grant what they do not hold: the caller needs these rules itself, or the verb bind (for a "
-        "binding) or escalate (for a role) on the role",
+        "lets nobody grant what they do not hold: the caller needs these rules itself, or grants a cluster role "
+        "instead that it may bind; the verb escalate on roles in namespace ci would let it write any rules",
         {
             "code": "escalation",
             "missing_rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+        },
+    ),
+    "escalation by a binding": Case(
+        BINDING,
+        403,
+        status(403, "Forbidden", ESCALATION.replace("roles", "rolebindings"), {"name": "deployer"}),
+        ForbiddenError,
+        f"cannot create rolebindings ci/deployer: the server answered 403 Forbidden "
+        f"({' '.join(ESCALATION.replace('roles', 'rolebindings').split())}): RBAC lets nobody grant what they do not "
+        "hold: the caller needs these rules itself, or the verb bind on the role in namespace ci",
+        {
+            "code": "escalation",
+            "missing_rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+        },
+    ),
+    "aggregation": Case(
+        replace(ROLE, resource="clusterroles", namespace=None),
+        403,
+        status(403, "Forbidden", AGGREGATION, {"name": "deployer", "kind": "clusterroles"}),
+        ForbiddenError,
+        f"cannot create clusterroles deployer: the server answered 403 Forbidden ({AGGREGATION}): an aggregated role "
+        "takes up whatever carries its labels: let an administrator write it, because the verb escalate on "
+        "clusterroles cluster-wide, which would do, is as much",
+        {
+            "code": "escalation",
+            "rbac_rule": {
+                "apiGroups": ["rbac.authorization.k8s.io"],
+                "resources": ["clusterroles"],
+                "verbs": ["escalate"],
+            },
         },
     ),
     "terminating namespace": Case(
@@ -266,6 +303,42 @@ CASES = {
         {"code": "too_many_requests"},
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("target", "where"),
+    [
+        (BINDING, "in namespace ci"),
+        (replace(BINDING, verb="update"), "in namespace ci"),
+        (Target("create", "clusterrolebindings", ROLE.api_group, None, "deployer"), "cluster-wide"),
+    ],
+)
+def test_the_role_that_may_not_be_bound_is_named(target: Target, where: str) -> None:
+    error = api_error(target, 403, status(403, "Forbidden", ESCALATION, {}))
+    assert isinstance(error, ForbiddenError)
+    name_bindable(error, Ref(CLUSTER_ROLE, "", "view"))
+    assert str(error).endswith(f"needs these rules itself, or the verb bind on clusterroles view {where}")
+    assert error.rbac_rule == {
+        "apiGroups": ["rbac.authorization.k8s.io"],
+        "resources": ["clusterroles"],
+        "verbs": ["bind"],
+        "resourceNames": ["view"],
+    }
+
+
+@pytest.mark.parametrize(("target", "message"), [(GET, FORBIDDEN), (BINDING, FORBIDDEN), (ROLE, ESCALATION)])
+def test_no_other_refusal_is_about_binding(target: Target, message: str) -> None:
+    error = api_error(target, 403, status(403, "Forbidden", message, {}))
+    assert isinstance(error, ForbiddenError)
+    before = error.details()
+    name_bindable(error, Ref(CLUSTER_ROLE, "", "view"))
+    assert error.details() == before
+
+
+def test_to_change_one_aggregated_role_takes_the_right_for_that_one() -> None:
+    target = Target("update", "clusterroles", ROLE.api_group, None, "deployer")
+    error = api_error(target, 403, status(403, "Forbidden", AGGREGATION, {}))
+    assert (error.rbac_rule or {})["resourceNames"] == ["deployer"]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

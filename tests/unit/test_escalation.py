@@ -41,6 +41,13 @@ def test_all_rules_are_read_and_nothing_else() -> None:
     assert missing_rules(text) == [rule for dummy, rule in RULES]
 
 
+def test_an_aggregated_role_takes_more_than_rules() -> None:
+    said = 'clusterroles.rbac.authorization.k8s.io "x" is forbidden: must have cluster-admin privileges to use the '
+    assert is_escalation(f"{said}aggregationRule")
+    assert missing_rules(f"{said}aggregationRule") == []
+    assert not is_escalation(f"{said}webhook")
+
+
 def test_another_refusal_lacks_no_rules() -> None:
     said = 'pods "x" is forbidden: {APIGroups:[""], Resources:["pods"], Verbs:["get"]}'
     assert not is_escalation(said)

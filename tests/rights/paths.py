@@ -1,0 +1,797 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of all paths through the modules: which shipped roles are enough for each, and which rights it uses.
+
+A right is written as the audit log has it, C(VERB RESOURCE), with C(everywhere) if it is used on all namespaces at
+once. C(bind) and C(escalate) are in no audit log: they are no requests, the API server asks for them by itself.
+
+To add a path: write what it does as a function of a Stage below @path, with the roles it is run with, what it needs
+and, of that, what it can do without. The tests say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rights.stage import Result, Stage
+
+EVERYWHERE = "everywhere"
+
+# Roles that are held in one namespace; the others in the whole cluster.
+IN_A_NAMESPACE = {"provisioner", "renewer", "revoker", "namespace-verifier"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a path.
+
+    Attributes:
+        stage: where it was taken.
+        result: of its last task, or of the one that failed.
+        refused: what the API server refused the caller, as the table writes it.
+    """
+
+    stage: Stage
+    result: Result
+    refused: frozenset[str]
+
+
+# Says what is different about a run without a right that a path can do without; raises AssertionError.
+Check = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class ModulePath:
+    """One path.
+
+    Attributes:
+        title: what is done.
+        holds: the shipped roles it is run with; C(ROLE everywhere) for one that is usually held in a namespace.
+        needs: the rights it uses.
+        tries: what it asks for without needing it, and is refused with these roles.
+        degrades: of what it needs, what it can do without, and how that shows.
+        take: does it, and returns the result of the last task.
+    """
+
+    title: str
+    holds: tuple[str, ...]
+    needs: frozenset[str]
+    tries: frozenset[str]
+    degrades: Mapping[str, Check]
+    take: Callable[[Stage], Result]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The names of the roles alone."""
+        return tuple(map(role_of, self.holds))
+
+
+def role_of(held: str) -> str:
+    """The role, wherever it is held."""
+    return held.removesuffix(f" {EVERYWHERE}")
+
+
+PATHS: list[ModulePath] = []
+
+
+def path(
+    *holds: str, needs: Sequence[str], tries: Sequence[str] = (), degrades: Mapping[str, Check] | None = None
+) -> Callable[[Callable[[Stage], Result]], Callable[[Stage], Result]]:
+    """Put a function into the table; more than once for one that is run with different roles."""
+
+    def register(take: Callable[[Stage], Result]) -> Callable[[Stage], Result]:
+        title = f"{take.__name__.replace('_', ' ')} ({' + '.join(holds)})"
+        PATHS.append(ModulePath(title, holds, frozenset(needs), frozenset(tries), degrades or {}, take))
+        return take
+
+    return register
+
+
+# How it shows that a right is missing
+
+
+def done_all_the_same(run: Run) -> None:
+    """Nothing is different but the requests."""
+    assert not run.result.get("failed"), run.result["msg"]
+    assert not run.result.get("warnings"), run.result["warnings"]
+
+
+def warned(*words: str) -> Check:
+    """There is a warning with these words."""
+
+    def check(run: Run) -> None:
+        assert not run.result.get("failed"), run.result["msg"]
+        said = run.result["warnings"]
+        assert any(all(word in warning for word in words) for warning in said), said
+
+    return check
+
+
+def unverified(run: Run) -> None:
+    """Nobody knows whether the token is accepted."""
+    done_all_the_same(run)
+    assert run.result["verified"] is None
+
+
+# k8s_sa
+
+ACCOUNT = "k8s_sa"
+
+
+@path("provisioner", needs=["get serviceaccounts", "create serviceaccounts"])
+def account_created(stage: Stage) -> Result:
+    return stage.change(ACCOUNT, name=stage.caller)
+
+
+@path("provisioner", needs=["get serviceaccounts", "get namespaces", "create serviceaccounts"])
+def account_created_in_a_namespace_that_may_have_to_be_made(stage: Stage) -> Result:
+    return stage.change(ACCOUNT, name=stage.caller, create_namespace=True)
+
+
+@path("provisioner", needs=["get serviceaccounts", "patch serviceaccounts"])
+def account_changed(stage: Stage) -> Result:
+    stage.prepare(ACCOUNT, name=stage.caller)
+    return stage.change(ACCOUNT, name=stage.caller, automount=False)
+
+
+@path("provisioner", needs=["get serviceaccounts", "delete serviceaccounts"])
+def account_deleted(stage: Stage) -> Result:
+    stage.prepare(ACCOUNT, name=stage.caller)
+    return stage.change(ACCOUNT, name=stage.caller, state="absent")
+
+
+def says_nothing_of_long_lived_tokens(run: Run) -> None:
+    (warning,) = run.result["warnings"]
+    assert "every token of it is void" in warning
+
+
+@path(
+    "provisioner",
+    needs=["get serviceaccounts", "list secrets", "delete serviceaccounts", "create serviceaccounts"],
+    degrades={"list secrets": says_nothing_of_long_lived_tokens},
+)
+def account_recreated(stage: Stage) -> Result:
+    uid = stage.prepare(ACCOUNT, name=stage.caller)["service_account"]["metadata"]["uid"]
+    about = {"kubernetes.io/service-account.name": stage.caller, "kubernetes.io/service-account.uid": uid}
+    stage.create("Secret", "long", type="kubernetes.io/service-account-token", annotations=about)
+    return stage.change(ACCOUNT, name=stage.caller, recreate_if_uid=uid)
+
+
+def three(stage: Stage) -> list[str]:
+    """So many that they are read with one request."""
+    return [stage.named(suffix) for suffix in "abc"]
+
+
+@path(
+    "provisioner",
+    needs=["list serviceaccounts", "create serviceaccounts"],
+    degrades={"list serviceaccounts": done_all_the_same},
+)
+def accounts_of_a_long_list_created(stage: Stage) -> Result:
+    return stage.change(ACCOUNT, accounts=[{"name": name} for name in three(stage)])
+
+
+@path(
+    "provisioner",
+    needs=["get serviceaccounts", "list serviceaccounts", "delete serviceaccounts"],
+    tries=["list serviceaccounts everywhere"],
+)
+def account_pruned(stage: Stage) -> Result:
+    stage.prepare(ACCOUNT, set_name=stage.caller, accounts=[{"name": name} for name in three(stage)])
+    return stage.change(ACCOUNT, set_name=stage.caller, prune=True, accounts=[{"name": three(stage)[0]}])
+
+
+@path(
+    "provisioner everywhere",
+    "namespace-creator",
+    needs=["get serviceaccounts", "get namespaces", "create namespaces", "create serviceaccounts"],
+)
+def namespace_created(stage: Stage) -> Result:
+    return stage.change(ACCOUNT, name="app", namespace=stage.named("new"), create_namespace=True)
+
+
+@path(
+    "provisioner everywhere",
+    "namespace-creator",
+    needs=["get serviceaccounts", "list namespaces", "create namespaces", "create serviceaccounts"],
+    degrades={"list namespaces": done_all_the_same},
+)
+def many_namespaces_created(stage: Stage) -> Result:
+    accounts = [{"name": "app", "namespace": name} for name in three(stage)]
+    return stage.change(ACCOUNT, namespace=None, accounts=accounts, create_namespace=True)
+
+
+# k8s_sa_binding
+
+GRANT = "k8s_sa_binding"
+
+# what provisioner allows in a namespace, and can therefore be granted there by those who hold it
+READ_PODS = {"verbs": ["get"], "resources": ["pods"]}
+READ_ACCOUNTS = {"verbs": ["get"], "resources": ["serviceaccounts"]}
+# the same for cluster-granter, in the whole cluster
+READ_ROLES = {"verbs": ["get"], "resources": ["clusterroles.rbac.authorization.k8s.io"]}
+READ_BINDINGS = {"verbs": ["get"], "resources": ["clusterrolebindings.rbac.authorization.k8s.io"]}
+
+READS_GRANT = ["get roles", "get rolebindings"]
+READS_CLUSTER_GRANT = ["get clusterroles", "get clusterrolebindings"]
+
+
+def grant(stage: Stage, **options: Any) -> Result:
+    """A grant to an account that need not be there."""
+    return {"name": stage.caller, "rules": [READ_PODS], "service_accounts": [stage.caller], **options}
+
+
+def cluster_grant(stage: Stage, **options: Any) -> Result:
+    """The same for the whole cluster."""
+    account = f"{stage.namespace}/{stage.caller}"
+    wide = {"namespace": None, "cluster_wide": True, "rules": [READ_ROLES], "service_accounts": [account]}
+    return {"name": stage.caller, **wide, **options}
+
+
+@path("provisioner", needs=[*READS_GRANT, "create roles", "create rolebindings"])
+def rules_granted(stage: Stage) -> Result:
+    return stage.change(GRANT, **grant(stage))
+
+
+@path("provisioner", needs=[*READS_GRANT, "update roles", "update rolebindings"])
+def grant_appended_to(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage))
+    more = {"rules_mode": "append", "subjects_mode": "append", "service_accounts": ["another"]}
+    return stage.change(GRANT, **grant(stage, rules=[READ_ACCOUNTS], **more))
+
+
+@path("provisioner", needs=[*READS_GRANT, "update rolebindings"])
+def account_taken_out_of_a_grant(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage, service_accounts=[stage.caller, "another"]))
+    return stage.change(GRANT, **grant(stage, subjects_mode="remove"))
+
+
+def secrets_reader(namespace: str) -> str:
+    """A cluster role of the administrator's that is among those that may be granted."""
+    return f"{namespace}-secrets-reader"
+
+
+def risks_are_not_known(run: Run) -> None:
+    done_all_the_same(run)
+    assert run.result["risks"] == []
+
+
+@path(
+    "provisioner",
+    "grantable",
+    needs=["get clusterroles", "get rolebindings", "bind clusterroles", "create rolebindings"],
+    degrades={"get clusterroles": risks_are_not_known},
+)
+def cluster_role_granted(stage: Stage) -> Result:
+    role = secrets_reader(stage.namespace)
+    granted = stage.change(GRANT, **grant(stage, rules=None, cluster_role=role, allow_risks=["secrets_read"]))
+    stage.change(GRANT, name=stage.named("view"), cluster_role="view", service_accounts=[stage.caller])
+    return granted
+
+
+def existing_role(stage: Stage) -> str:
+    """A role whose rules the caller holds."""
+    return str(stage.prepare(GRANT, name=stage.named("role"), rules=[READ_PODS])["role"]["metadata"]["name"])
+
+
+@path("provisioner", needs=[*READS_GRANT, "delete rolebindings", "create rolebindings"])
+def role_of_a_grant_changed(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage, rules=None, cluster_role="view"))
+    changed = grant(stage, rules=None, role=existing_role(stage), on_role_change="recreate")
+    return stage.change(GRANT, **changed)
+
+
+@path("provisioner", needs=[*READS_GRANT, "delete rolebindings", "create rolebindings"])
+def role_of_a_grant_changed_without_a_gap(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage, rules=None, cluster_role="view"))
+    changed = grant(stage, rules=None, role=existing_role(stage), on_role_change="overlap")
+    return stage.change(GRANT, **changed)
+
+
+def role_stays(run: Run) -> None:
+    done_all_the_same(run)
+    assert {action["verb"] + " " + action["kind"] for action in run.result["actions"]} in (
+        {"delete RoleBinding"},
+        {"delete ClusterRoleBinding"},
+    )
+
+
+@path(
+    "provisioner",
+    needs=[*READS_GRANT, "list rolebindings", "delete rolebindings", "delete roles"],
+    degrades={"list rolebindings": role_stays},
+)
+def grant_taken_back(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage))
+    return stage.change(GRANT, name=stage.caller, state="absent")
+
+
+@path(
+    "provisioner",
+    needs=["list roles", "list rolebindings", "create roles", "create rolebindings"],
+    degrades=dict.fromkeys(["list roles", "list rolebindings"], done_all_the_same),
+)
+def grants_of_a_long_list_made(stage: Stage) -> Result:
+    grants = [{"name": name} for name in three(stage)]
+    return stage.change(GRANT, bindings=grants, rules=[READ_PODS], service_accounts=["app"])
+
+
+@path(
+    "provisioner",
+    needs=[*READS_GRANT, "list roles", "list rolebindings", "delete roles", "delete rolebindings"],
+    tries=["list roles everywhere", "list rolebindings everywhere", "list clusterroles", "list clusterrolebindings"],
+)
+def grant_pruned(stage: Stage) -> Result:
+    grants = [{"name": name} for name in three(stage)]
+    declared = {"set_name": stage.caller, "rules": [READ_PODS], "service_accounts": ["app"]}
+    stage.prepare(GRANT, bindings=grants, **declared)
+    return stage.change(GRANT, bindings=grants[:1], prune=True, **declared)
+
+
+@path("cluster-granter", needs=[*READS_CLUSTER_GRANT, "create clusterroles", "create clusterrolebindings"])
+def rules_granted_cluster_wide(stage: Stage) -> Result:
+    return stage.change(GRANT, **cluster_grant(stage))
+
+
+@path("cluster-granter", needs=[*READS_CLUSTER_GRANT, "update clusterroles", "update clusterrolebindings"])
+def cluster_wide_grant_changed(stage: Stage) -> Result:
+    stage.prepare(GRANT, **cluster_grant(stage))
+    accounts = [f"{stage.namespace}/another"]
+    return stage.change(GRANT, **cluster_grant(stage, rules=[READ_BINDINGS], service_accounts=accounts))
+
+
+@path(
+    "cluster-granter",
+    "grantable",
+    needs=[*READS_CLUSTER_GRANT, "bind clusterroles", "create clusterrolebindings"],
+)
+def cluster_role_granted_cluster_wide(stage: Stage) -> Result:
+    return stage.change(GRANT, **cluster_grant(stage, rules=None, cluster_role="view"))
+
+
+@path(
+    "cluster-granter",
+    needs=[
+        *READS_CLUSTER_GRANT,
+        "list clusterrolebindings",
+        "list rolebindings everywhere",
+        "delete clusterrolebindings",
+        "delete clusterroles",
+    ],
+    degrades=dict.fromkeys(["list clusterrolebindings", "list rolebindings everywhere"], role_stays),
+)
+def cluster_wide_grant_taken_back(stage: Stage) -> Result:
+    stage.prepare(GRANT, **cluster_grant(stage))
+    return stage.change(GRANT, name=stage.caller, namespace=None, cluster_wide=True, state="absent")
+
+
+@path(
+    "cluster-granter",
+    needs=[
+        *READS_CLUSTER_GRANT,
+        "list clusterroles",
+        "list clusterrolebindings",
+        "list rolebindings everywhere",
+        "delete clusterroles",
+        "delete clusterrolebindings",
+    ],
+    tries=["list roles everywhere"],
+    # a list without a grant in a namespace says nothing of any
+    degrades={"list rolebindings everywhere": done_all_the_same},
+)
+def cluster_wide_grant_pruned(stage: Stage) -> Result:
+    grants = [{"name": name} for name in three(stage)]
+    declared = cluster_grant(stage, name=None, set_name=stage.caller)
+    stage.prepare(GRANT, bindings=grants, **declared)
+    return stage.change(GRANT, bindings=grants[:1], prune=True, **declared)
+
+
+@path(
+    "cluster-granter",
+    "aggregator",
+    needs=[
+        *READS_CLUSTER_GRANT,
+        "list clusterroles",
+        "escalate clusterroles",
+        "create clusterroles",
+        "update clusterroles",
+    ],
+)
+def aggregated_role_made_and_changed(stage: Stage) -> Result:
+    for label in ("one", "other"):
+        selectors = [{"match_labels": {f"example.com/{stage.caller}": label}}]
+        made = cluster_grant(stage, rules=None, service_accounts=None, aggregation_selectors=selectors)
+        result = stage.change(GRANT, **made)
+    return result
+
+
+# k8s_sa_token
+
+TOKEN = "k8s_sa_token"
+
+# nobody has the certificate authority of a server that is not verified
+WITHOUT_CA = {"kubeconfig": None, "validate_certs": False, "allow_risks": ["insecure_transport"]}
+
+
+def account(stage: Stage, suffix: str = "") -> str:
+    """An account that is there."""
+    name = stage.named(suffix) if suffix else stage.caller
+    stage.prepare(ACCOUNT, name=name)
+    return name
+
+
+def admin_certificate(stage: Stage) -> dict[str, str]:
+    """The administrator's connection without the cluster's certificate authority."""
+    certificate, key = stage.cluster.client_cert("rights-admin", ["system:masters"])
+    return {"host": stage.cluster.server, "client_cert": str(certificate), "client_key": str(key)}
+
+
+MINTS = ["get serviceaccounts", "create serviceaccounts/token"]
+
+
+@path("provisioner", "token-reviewer", needs=[*MINTS, "create tokenreviews"])
+@path("renewer", "token-reviewer", needs=[*MINTS, "create tokenreviews"])
+def token_kept_in_a_file_and_verified(stage: Stage) -> Result:
+    return stage.change(TOKEN, name=account(stage), dest=stage.file("token"), verify="always")
+
+
+@path("renewer", "token-reviewer", needs=[*MINTS, "create tokenreviews"], degrades={"create tokenreviews": unverified})
+def token_kept_in_a_file(stage: Stage) -> Result:
+    return stage.change(TOKEN, name=account(stage), dest=stage.file("token"))
+
+
+def has_no_authority(run: Run) -> None:
+    assert not run.result.get("failed"), run.result["msg"]
+    config = yaml.safe_load(Path(run.stage.file("kubeconfig")).read_text())
+    assert "certificate-authority-data" not in config["clusters"][0]["cluster"]
+    place = ["get", "secret", run.stage.named("place"), "-n", run.stage.namespace]
+    assert run.stage.cluster.kubectl(*place, "-o", r"jsonpath={.data.ca\.crt}").stdout == ""
+
+
+@path(
+    "provisioner",
+    needs=[*MINTS, "get configmaps", "get secrets", "create secrets"],
+    degrades={"get configmaps": has_no_authority},
+)
+@path(
+    "renewer",
+    needs=[*MINTS, "get configmaps", "get secrets", "create secrets"],
+    degrades={"get configmaps": has_no_authority},
+)
+def token_kept_over_a_connection_without_an_authority(stage: Stage) -> Result:
+    sinks = [{"type": "secret", "name": stage.named("place")}]
+    connection = {**WITHOUT_CA, **admin_certificate(stage)}
+    places = {"kubeconfig_dest": stage.file("kubeconfig"), "sinks": sinks, "verify": "never"}
+    return stage.change(TOKEN, name=account(stage), **places, **connection)
+
+
+def secret_sinks(stage: Stage) -> list[dict[str, str]]:
+    """A Secret in each format."""
+    formats = {"one": "token", "two": "kubeconfig", "three": "argocd_cluster"}
+    return [{"type": "secret", "name": stage.named(name), "format": form} for name, form in formats.items()]
+
+
+@path("provisioner", needs=[*MINTS, "get secrets", "create secrets"])
+@path("renewer", needs=[*MINTS, "get secrets", "create secrets"])
+def token_kept_in_secrets(stage: Stage) -> Result:
+    return stage.change(TOKEN, name=account(stage), sinks=secret_sinks(stage), verify="never")
+
+
+@path("provisioner", needs=[*MINTS, "get secrets", "patch secrets"])
+@path("renewer", needs=[*MINTS, "get secrets", "patch secrets"])
+def token_kept_in_a_secret_of_somebody_else(stage: Stage) -> Result:
+    sinks = [{"type": "secret", "name": stage.create("Secret", "foreign")}]
+    return stage.change(TOKEN, name=account(stage), sinks=sinks, verify="never")
+
+
+# whose the account is does not matter as long as its tokens are told from those of others
+REMOVES: dict[str, Check] = {"get serviceaccounts": done_all_the_same}
+
+
+@path("provisioner", needs=[*REMOVES, "get secrets", "delete secrets"], degrades=REMOVES)
+@path("revoker", needs=[*REMOVES, "get secrets", "delete secrets"], degrades=REMOVES)
+def token_removed_from_secrets(stage: Stage) -> Result:
+    options = {"name": account(stage), "sinks": secret_sinks(stage), "verify": "never"}
+    stage.prepare(TOKEN, **options)
+    return stage.change(TOKEN, **options, state="absent")
+
+
+@path("provisioner", needs=[*REMOVES, "get secrets", "patch secrets"], degrades=REMOVES)
+@path("revoker", needs=[*REMOVES, "get secrets", "patch secrets"], degrades=REMOVES)
+def token_removed_from_a_secret_of_somebody_else(stage: Stage) -> Result:
+    sinks = [{"type": "secret", "name": stage.create("Secret", "foreign")}]
+    options = {"name": account(stage), "sinks": sinks, "verify": "never"}
+    stage.prepare(TOKEN, **options)
+    return stage.change(TOKEN, **options, state="absent")
+
+
+ROTATES = [*MINTS, "list secrets", "create secrets", "patch secrets", "delete secrets"]
+
+
+@path("provisioner", needs=ROTATES)
+@path("renewer", needs=ROTATES)
+def token_with_a_handle_rotated(stage: Stage) -> Result:
+    options = {"name": account(stage), "handle": stage.caller, "dest": stage.file("token"), "verify": "never"}
+    first = stage.change(TOKEN, **options)
+    other = first["token_info"]["credential_id"]
+    return stage.change(TOKEN, **options, overlap=0, renew_if_credential_id=other)
+
+
+@path("provisioner", needs=[*REMOVES, "list secrets", "delete secrets"], degrades=REMOVES)
+@path("revoker", needs=[*REMOVES, "list secrets", "delete secrets"], degrades=REMOVES)
+def token_with_a_handle_revoked(stage: Stage) -> Result:
+    options = {"name": account(stage), "handle": stage.caller, "dest": stage.file("token"), "verify": "never"}
+    stage.prepare(TOKEN, **options)
+    return stage.change(TOKEN, **options, state="absent")
+
+
+def nothing_is_claimed(run: Run) -> None:
+    warned("the API server does not know the token")(run)
+    assert run.result["revoked"] is None
+
+
+@path(
+    "revoker",
+    "token-reviewer",
+    needs=["get serviceaccounts", "create tokenreviews"],
+    degrades={"get serviceaccounts": nothing_is_claimed, "create tokenreviews": done_all_the_same},
+)
+def token_removed_whose_secret_somebody_deleted(stage: Stage) -> Result:
+    options = {"name": account(stage), "dest": stage.file("token")}
+    # a token that was never reviewed is not remembered as a good one
+    stage.prepare(TOKEN, **options, handle=stage.caller, verify="never")
+    stage.cluster.kubectl("delete", "secret", stage.named("1"), "-n", stage.namespace)
+    return stage.change(TOKEN, **options, state="absent")
+
+
+def bound(stage: Stage, kind: str, name: str) -> Result:
+    """A token that dies with an object."""
+    about = {"kind": kind, "name": name}
+    return stage.change(TOKEN, name=stage.caller, bound_object_ref=about, dest=stage.file("token"), verify="never")
+
+
+@path(
+    "provisioner",
+    needs=[*MINTS, "get pods"],
+    degrades={"get pods": warned("may not get Pod", "was recreated")},
+)
+@path(
+    "renewer",
+    needs=[*MINTS, "get pods"],
+    degrades={"get pods": warned("may not get Pod", "was recreated")},
+)
+def token_bound_to_a_pod(stage: Stage) -> Result:
+    containers = [{"name": "app", "image": "example.com/app"}]
+    name = account(stage)
+    spec = {"serviceAccountName": name, "containers": containers}
+    return bound(stage, "Pod", stage.create("Pod", "pod", spec=spec))
+
+
+@path(
+    "provisioner",
+    needs=[*MINTS, "get secrets"],
+    degrades={"get secrets": warned("may not get Secret", "was recreated")},
+)
+@path(
+    "renewer",
+    needs=[*MINTS, "get secrets"],
+    degrades={"get secrets": warned("may not get Secret", "was recreated")},
+)
+def token_bound_to_a_secret(stage: Stage) -> Result:
+    account(stage)
+    return bound(stage, "Secret", stage.create("Secret", "anchor"))
+
+
+@path(
+    "renewer",
+    "node-reader",
+    needs=[*MINTS, "get nodes"],
+    degrades={"get nodes": warned("may not get Node", "was recreated")},
+)
+def token_bound_to_a_node(stage: Stage) -> Result:
+    account(stage)
+    return bound(stage, "Node", stage.create("Node", "node"))
+
+
+LISTS_ACCOUNTS = ["list serviceaccounts", "create serviceaccounts/token"]
+
+
+@path("provisioner", needs=LISTS_ACCOUNTS, degrades={"list serviceaccounts": done_all_the_same})
+@path("renewer", needs=LISTS_ACCOUNTS, degrades={"list serviceaccounts": done_all_the_same})
+def tokens_of_a_long_list_kept(stage: Stage) -> Result:
+    tokens = [{"name": account(stage, suffix), "dest": stage.file(suffix)} for suffix in "abc"]
+    return stage.change(TOKEN, tokens=tokens, verify="never")
+
+
+@path("revoker", needs=["list serviceaccounts"], degrades={"list serviceaccounts": done_all_the_same})
+def tokens_of_a_long_list_removed(stage: Stage) -> Result:
+    tokens = [{"name": account(stage, suffix), "dest": stage.file(suffix)} for suffix in "abc"]
+    stage.prepare(TOKEN, tokens=tokens, verify="never")
+    return stage.change(TOKEN, tokens=tokens, verify="never", state="absent")
+
+
+@path(
+    "provisioner",
+    needs=["get serviceaccounts", "list secrets", "delete secrets"],
+    tries=["list secrets everywhere"],
+)
+def handle_pruned(stage: Stage) -> Result:
+    account(stage)
+    tokens = [{"name": stage.caller, "handle": stage.named(one), "dest": stage.file(one)} for one in ("a", "b")]
+    declared = {"set_name": stage.caller, "verify": "never"}
+    stage.prepare(TOKEN, tokens=tokens, **declared)
+    return stage.change(TOKEN, tokens=tokens[:1], prune=True, **declared)
+
+
+# k8s_sa_access
+
+ACCESS = "k8s_sa_access"
+
+READS_POLICY = [f"list {kind}" for kind in ("clusterroles", "clusterrolebindings")] + [
+    f"list {kind} everywhere" for kind in ("roles", "rolebindings")
+]
+
+
+def existence_is_not_known(run: Run) -> None:
+    warned("whether", "exists is not known")(run)
+    assert run.result["exists"] is None
+
+
+@path(
+    "verifier",
+    needs=["get serviceaccounts", "get namespaces", "create subjectaccessreviews"],
+    degrades={"get serviceaccounts": existence_is_not_known, "get namespaces": done_all_the_same},
+)
+def access_proven(stage: Stage) -> Result:
+    name = account(stage)
+    cannot = ["get secrets", "list nodes", f"get pods in {stage.named('typo')}"]
+    return stage.task(ACCESS, service_account=name, can=["get /version"], cannot=cannot)
+
+
+@path(
+    "verifier",
+    needs=["get serviceaccounts", "get namespaces", "create subjectaccessreviews", *READS_POLICY],
+    degrades={"get serviceaccounts": existence_is_not_known, "get namespaces": done_all_the_same},
+)
+def access_explained(stage: Stage) -> Result:
+    asked = {"can": ["get /version"], "cannot": ["get secrets in any namespace"], "who_can": ["get secrets"]}
+    return stage.task(ACCESS, service_account=account(stage), **asked, explain=True, effective_rules=True)
+
+
+@path(
+    "verifier",
+    needs=["list serviceaccounts", "list namespaces", "create subjectaccessreviews"],
+    degrades=dict.fromkeys(["list serviceaccounts", "list namespaces"], done_all_the_same),
+)
+def access_of_many_accounts_proven(stage: Stage) -> Result:
+    accounts = [{"service_account": account(stage, suffix)} for suffix in "abc"]
+    return stage.task(ACCESS, accounts=accounts, cannot=["get pods", "get pods in default", "get pods in kube-system"])
+
+
+ASKS_HERE = ["get serviceaccounts", "get namespaces", "create localsubjectaccessreviews"]
+
+
+def both_ways_to_ask_are_named(run: Run) -> None:
+    """The right to ask in the whole cluster is the one that was tried first."""
+    assert run.result["failed"]
+    assert run.result["error"]["rbac_rule"]["resources"] == ["subjectaccessreviews"]
+    here = f"or localsubjectaccessreviews in namespace {run.stage.namespace}"
+    assert run.result["msg"].endswith(f"allow the caller to create subjectaccessreviews cluster-wide, {here}")
+
+
+@path(
+    "namespace-verifier",
+    needs=ASKS_HERE,
+    tries=["create subjectaccessreviews"],
+    degrades={
+        "get serviceaccounts": existence_is_not_known,
+        "get namespaces": done_all_the_same,
+        "create localsubjectaccessreviews": both_ways_to_ask_are_named,
+    },
+)
+def access_in_a_namespace_proven(stage: Stage) -> Result:
+    return stage.task(ACCESS, service_account=account(stage), cannot=["get pods"])
+
+
+def binding_is_not_known(run: Run) -> None:
+    assert not run.result.get("failed"), run.result["msg"]
+    assert run.result["explain"][0]["cause"] == "unknown"
+
+
+@path(
+    "namespace-verifier",
+    needs=[*ASKS_HERE, "list roles", "list rolebindings"],
+    tries=["create subjectaccessreviews", *READS_POLICY],
+    degrades={
+        **dict.fromkeys(["list roles", "list rolebindings"], binding_is_not_known),
+        "create localsubjectaccessreviews": both_ways_to_ask_are_named,
+        "get serviceaccounts": existence_is_not_known,
+        "get namespaces": done_all_the_same,
+    },
+)
+def access_in_a_namespace_explained(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage))
+    return stage.task(ACCESS, service_account=account(stage), can=["get pods"], explain=True)
+
+
+@path(
+    "namespace-verifier",
+    needs=["list serviceaccounts", "get namespaces", "create localsubjectaccessreviews"],
+    tries=["create subjectaccessreviews"],
+    degrades={
+        **dict.fromkeys(["list serviceaccounts", "get namespaces"], done_all_the_same),
+        "create localsubjectaccessreviews": both_ways_to_ask_are_named,
+    },
+)
+def access_of_many_accounts_in_a_namespace_proven(stage: Stage) -> Result:
+    accounts = [{"service_account": account(stage, suffix)} for suffix in "abc"]
+    return stage.task(ACCESS, accounts=accounts, cannot=["get pods"])
+
+
+# Playbooks
+
+
+def listed(stage: Stage, **token: Any) -> list[dict[str, Any]]:
+    """An account with all that a list can say."""
+    place = {"type": "secret", "name": stage.named("place")}
+    return [
+        {
+            "name": stage.caller,
+            "namespace": stage.namespace,
+            "grants": [{"rules": [READ_PODS]}, {"name": stage.named("view"), "cluster_role": "view"}],
+            "tokens": [{"handle": stage.caller, "dest": stage.file("token"), "sinks": [place], **token}],
+            "access": {"can": ["get pods"], "cannot": ["get secrets"]},
+        }
+    ]
+
+
+@path(
+    "provisioner",
+    "grantable",
+    "token-reviewer",
+    "verifier",
+    needs=[
+        *["get serviceaccounts", "create serviceaccounts"],
+        *["get roles", "create roles", "get rolebindings", "create rolebindings"],
+        *["get clusterroles", "bind clusterroles"],
+        *["create serviceaccounts/token", "get secrets", "list secrets", "create secrets", "patch secrets"],
+        *["create tokenreviews", "get namespaces", "create subjectaccessreviews"],
+    ],
+)
+def playbook_provision(stage: Stage) -> Result:
+    return stage.playbook("provision", listed(stage))
+
+
+@path(
+    "renewer",
+    "token-reviewer",
+    needs=[*MINTS, "get secrets", "list secrets", "create secrets", "patch secrets", "create tokenreviews"],
+)
+def playbook_renew(stage: Stage) -> Result:
+    account(stage)
+    return stage.playbook("renew", listed(stage))
+
+
+@path(
+    "revoker",
+    "token-reviewer",
+    needs=["get serviceaccounts", "get secrets", "list secrets", "delete secrets", "create tokenreviews"],
+)
+def playbook_revoke(stage: Stage) -> Result:
+    account(stage)
+    (tokens,) = [one["tokens"] for one in listed(stage, verify="never")]
+    stage.prepare(TOKEN, name=stage.caller, **tokens[0])
+    # the API server remembers for ten seconds that it accepted a token: this one it was never asked about
+    return stage.playbook("revoke", listed(stage))
+
+
+@path("verifier", needs=["get serviceaccounts", "get namespaces", "create subjectaccessreviews"])
+def playbook_verify_access(stage: Stage) -> Result:
+    stage.prepare(GRANT, **grant(stage, name=account(stage)))
+    return stage.playbook("verify_access", listed(stage))
