@@ -104,6 +104,11 @@ LACKERS = {
     lacking: Caller(f"lacks-{number}", one.holds, lacking)
     for number, (lacking, (one, dummy)) in enumerate(SHOWN_BY.items())
 }
+ROTATION = next(one for one in PATHS if one.take is paths.token_with_a_handle_rotated and one.holds == ("renewer",))
+HANDLERS = {
+    verb: Caller(f"lacks-{verb}-secrets", ROTATION.holds, ("renewer", Right(verb, "secrets", "")))
+    for verb in ("patch", "delete")
+}
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +119,7 @@ def place(cluster: Cluster) -> Iterator[str]:
     reader = secrets_reader(namespace)
     cluster.kubectl("create", "clusterrole", reader, "--verb=get,watch", "--resource=secrets")
     roles = {**ROLES, "grantable": ROLES["grantable"].naming(reader)}
-    create_callers(cluster, roles, [*HOLDERS.values(), *LACKERS.values()], namespace)
+    create_callers(cluster, roles, [*HOLDERS.values(), *LACKERS.values(), *HANDLERS.values()], namespace)
     yield namespace
     delete_callers(cluster, namespace)
     kinds = "clusterrolebindings,clusterroles,nodes,namespaces"
@@ -181,30 +186,22 @@ def assert_named(run: Run, need: str, right: Right) -> None:
     assert {**rule, "resourceNames": None} == {**right.as_rule(), "resourceNames": None}
 
 
-SECRETS = {verb: Right(verb, "secrets", "") for verb in ("patch", "delete")}
-
-
 def test_what_becomes_of_a_token_whose_handle_may_not_be_written_to(stage: Callable[[Caller], Stage]) -> None:
-    theirs = stage(LACKERS["renewer", SECRETS["patch"]])
-    run, dummy = run_path(path_called("token_with_a_handle_rotated", "renewer"), theirs)
-    assert_named(run, "patch secrets", SECRETS["patch"])
-    assert (run.result["changed"], run.result["actions"]) == (False, [])
+    theirs = stage(HANDLERS["patch"])
+    run, dummy = run_path(ROTATION, theirs)
+    assert_named(run, "patch secrets", Right("patch", "secrets", ""))
+    assert [(action["verb"], action["kind"]) for action in run.result["actions"]] == [("create", "TokenRequest")]
     assert not Path(theirs.file("token")).exists()
     assert handle_secrets(theirs) == []
 
 
 def test_what_becomes_of_a_token_when_the_one_before_may_not_be_deleted(stage: Callable[[Caller], Stage]) -> None:
-    theirs = stage(LACKERS["renewer", SECRETS["delete"]])
-    run, dummy = run_path(path_called("token_with_a_handle_rotated", "renewer"), theirs)
-    assert_named(run, "delete secrets", SECRETS["delete"])
+    theirs = stage(HANDLERS["delete"])
+    run, dummy = run_path(ROTATION, theirs)
+    assert_named(run, "delete secrets", Right("delete", "secrets", ""))
     assert Path(theirs.file("token")).exists()
     assert [action["kind"] for action in run.result["actions"] if action["verb"] == "update"] == ["File"]
     assert handle_secrets(theirs) == [theirs.named("1"), theirs.named("2")]
-
-
-def path_called(name: str, role: str) -> ModulePath:
-    (found,) = [one for one in PATHS if one.take.__name__ == name and role in one.roles]
-    return found
 
 
 def handle_secrets(stage: Stage) -> list[str]:

@@ -93,8 +93,8 @@ def _settle(api: Api, caller: Caller, role: ShippedRole, namespace: str) -> None
     if right is None:
         return
     name = {"name": right.names[0]} if right.names else {}
-    resource, dummy, subresource = right.resource.partition("/")
-    about = {"verb": right.verb, "resource": resource, "subresource": subresource, "group": right.group, **name}
+    parts = right.resource.partition("/")
+    about = {"verb": right.verb, "resource": parts[0], "subresource": parts[2], "group": right.group, **name}
     spec = {"user": caller.name, "resourceAttributes": {**about, "namespace": namespace}}
     deadline = time.monotonic() + _SETTLES_WITHIN
     while time.monotonic() < deadline:
