@@ -170,10 +170,10 @@ def test_every_right_is_missed(name: str, right: Right, stage: Callable[[Caller]
 
 def assert_named(run: Run, need: str, right: Right) -> None:
     """The message and the error name the right that is missing, and where."""
-    error, message = run.result["error"], run.result["msg"]
-    namespace = error["namespace"]
-    where = f"in namespace {namespace}" if namespace else "cluster-wide"
-    assert run.result["failed"]
+    message = run.result["msg"]
+    assert run.result.get("failed"), f"it does without {need}: {message}"
+    error = run.result["error"]
+    where = f"in namespace {error['namespace']}" if error["namespace"] else "cluster-wide"
     if right.verb in SILENT:
         assert error["code"] == "escalation"
         assert f"the verb {right.verb} on {right.resource}" in message
