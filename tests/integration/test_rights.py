@@ -97,7 +97,8 @@ def path_that_shows(name: str, right: Right) -> tuple[ModulePath, str] | None:
     return next(iter([*hard, *using]), None)
 
 
-SHOWN_BY = {(name, right): shown for name, right in LACKING if (shown := path_that_shows(name, right))}
+CANDIDATES = [(lacking, path_that_shows(*lacking)) for lacking in LACKING]
+SHOWN_BY = {lacking: shown for lacking, shown in CANDIDATES if shown}
 HOLDERS = {one.title: Caller(f"holds-{number}", one.holds) for number, one in enumerate(PATHS)}
 # a user for every right of every role, who holds what the path takes that shows it, but for that right
 LACKERS = {

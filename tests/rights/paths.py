@@ -207,6 +207,11 @@ def many_namespaces_created(stage: Stage) -> Result:
     return stage.change(ACCOUNT, namespace=None, accounts=accounts, create_namespace=True)
 
 
+@path("provisioner", needs=["get serviceaccounts", "get namespaces"], degrades={"get namespaces": done_all_the_same})
+def account_predicted(stage: Stage) -> Result:
+    return stage.change(ACCOUNT, name=stage.caller, check_mode=True)
+
+
 # k8s_sa_binding
 
 GRANT = "k8s_sa_binding"
@@ -237,6 +242,11 @@ def cluster_grant(stage: Stage, **options: Any) -> Result:
 @path("provisioner", needs=[*READS_GRANT, "create roles", "create rolebindings"])
 def rules_granted(stage: Stage) -> Result:
     return stage.change(GRANT, **grant(stage))
+
+
+@path("provisioner", needs=[*READS_GRANT, "get namespaces"], degrades={"get namespaces": done_all_the_same})
+def grant_predicted(stage: Stage) -> Result:
+    return stage.change(GRANT, **grant(stage), check_mode=True)
 
 
 @path("provisioner", needs=[*READS_GRANT, "update roles", "update rolebindings"])
@@ -548,6 +558,12 @@ def token_removed_whose_secret_somebody_deleted(stage: Stage) -> Result:
     stage.prepare(TOKEN, **options, handle=stage.caller, verify="never")
     stage.cluster.kubectl("delete", "secret", stage.named("1"), "-n", stage.namespace)
     return stage.change(TOKEN, **options, state="absent")
+
+
+@path("renewer", needs=["get serviceaccounts", "list secrets", "get secrets"], tries=["get namespaces"])
+def token_with_a_handle_in_secrets_predicted(stage: Stage) -> Result:
+    options = {"handle": stage.caller, "sinks": secret_sinks(stage), "verify": "never"}
+    return stage.change(TOKEN, name=account(stage), **options, check_mode=True)
 
 
 def bound(stage: Stage, kind: str, name: str) -> Result:
