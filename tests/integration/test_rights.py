@@ -98,7 +98,7 @@ def path_that_shows(name: str, right: Right) -> tuple[ModulePath, str] | None:
 
 
 CANDIDATES = [(lacking, path_that_shows(*lacking)) for lacking in LACKING]
-SHOWN_BY = {lacking: shown for lacking, shown in CANDIDATES if shown}
+SHOWN_BY = {lacking: evidence for lacking, evidence in CANDIDATES if evidence is not None}
 HOLDERS = {one.title: Caller(f"holds-{number}", one.holds) for number, one in enumerate(PATHS)}
 # a user for every right of every role, who holds what the path takes that shows it, but for that right
 LACKERS = {
