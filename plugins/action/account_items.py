@@ -10,7 +10,7 @@ is imported once, for all the tasks that follow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -18,8 +18,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ..module_utils import _names
 from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts, refuse_beyond
 from ..module_utils._errors import InputError
+from ..module_utils._shape import called
 from ..plugin_utils._plain import plain
 
 
@@ -38,10 +40,28 @@ class ActionModule(ActionBase):
         args = plain(self._task.args)
         try:
             _check_set(args.get("set_name"), args.get("prune"))
-            found = account_items(args.get("accounts"), args.get("allowed_namespaces"))
+            found = account_items(args.get("accounts"), _namespaces(args))
         except InputError as error:
             return {"failed": True, "changed": False, "msg": str(error)}
         return {"changed": False, "_ansible_no_log": True, **found}
+
+
+def _namespaces(args: Mapping[str, Any]) -> list[str] | None:
+    """The allowed namespaces; a guard that is there and empty is a mistake, and not the same as none.
+
+    Raises:
+        InputError: they are no list of names.
+    """
+    if "allowed_namespaces" not in args:
+        return None
+    option, given = "service_accounts_allowed_namespaces", args["allowed_namespaces"]
+    if isinstance(given, str):
+        given = given.replace(",", " ").split()
+    if not isinstance(given, list):
+        raise InputError(
+            f"{option} is {called(given)}, not a list", "name the namespaces, or leave it out to allow all"
+        )
+    return [_names.namespace(name, f"{option}[{index}]") for index, name in enumerate(given)]
 
 
 def account_items(given: object, namespaces: Sequence[str] | None = None) -> dict[str, Any]:

@@ -222,7 +222,9 @@ def _doubts(api: Api, entries: Sequence[Entry], live: Snapshot, workers: int) ->
 def _odd(entry: Entry, served: Served) -> list[str]:
     """Whether the request names what is not served, or puts in a namespace what is in none."""
     said = doubts([needed_rule(entry.asked)], served, namespaced=False)
-    if not said and entry.namespace not in (EVERYWHERE, ANYWHERE) and served.is_cluster_scoped(entry.asked):
+    # a request about a namespace counts as one in it
+    is_placed = entry.namespace not in (EVERYWHERE, ANYWHERE) and entry.asked.resource.partition("/")[0] != "namespaces"
+    if not said and is_placed and served.is_cluster_scoped(entry.asked):
         said = ["it is in no namespace, so the answer is about nothing: write in all namespaces"]
     return [f"{str(entry)!r}: {text}" for text in said]
 

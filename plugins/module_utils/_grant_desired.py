@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,11 +122,22 @@ class DesiredGrant:
             annotations={**_names.annotation_values(item["annotations"] or {}), **_sets.expiry_annotation(expires_at)},
             expires_at=expires_at,
         )
+        grant._refuse_shared_end()
         if present and not grant.makes_role and grant.subjects is None:
             raise InputError(
                 f"{ref.place}: without subjects there is nothing to do", "give service_accounts, subjects or rules"
             )
         return grant
+
+    def _refuse_shared_end(self) -> None:
+        """What expires is deleted as a whole, with what others have added to it."""
+        for option, mode in (("rules_mode", self.rules_mode), ("subjects_mode", self.subjects_mode)):
+            if self.present and self.expires_at and mode != EXACT:
+                raise InputError(
+                    f"{self.ref.place}: expires_at and {option} {mode} exclude each other: others would lose what is "
+                    "theirs as well",
+                    "give what expires a name of its own",
+                )
 
     @property
     def makes_role(self) -> bool:
@@ -206,14 +217,17 @@ def _selector(given: Mapping[str, Any], option: str) -> Object:
 
 
 def refuse_shared_roles(desired: Sequence[DesiredGrant]) -> None:
-    """Two items that write the same role would undo each other on every run.
+    """Two items that write the same role would undo each other on every run, unless all of them only add to it.
 
     Raises:
         InputError: two do.
     """
-    made = Counter(item.role_ref for item in desired if item.makes_role and item.present and item.rules_mode == EXACT)
-    for ref, count in made.items():
-        if count > 1:
+    modes: dict[Ref, list[str]] = defaultdict(list)
+    for item in desired:
+        if item.makes_role and item.present and item.role_ref:
+            modes[item.role_ref].append(item.rules_mode)
+    for ref, found in modes.items():
+        if len(found) > 1 and set(found) not in ({APPEND}, {REMOVE}):
             raise InputError(
-                f"{LIST}: {count} entries make {ref}", "give each its own role_name, or let the others use role"
+                f"{LIST}: {len(found)} entries make {ref}", "give each its own role_name, or let the others use role"
             )

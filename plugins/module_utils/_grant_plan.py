@@ -23,6 +23,7 @@ from ._kinds import RBAC_GROUP, Object, Ref, skeleton, uid_of
 from ._namespaces import coming_notes, is_terminating
 from ._plan import Live, Plan, Write
 from ._rbac import Subject, still_granted, without
+from ._sets import SET_LABEL
 
 # on a role we made: the name of the binding it was made for, so that absent may delete it
 MADE_FOR = "tokenwright/made-for"
@@ -63,6 +64,8 @@ def plan(
     writes: list[Write] = []
     if desired.makes_role and desired.role_ref:
         writes += _unprotected(desired, _role_writes(desired, desired.role_ref, live), live, notes)
+        if _would_grant_nothing(desired, live):
+            notes += _missing_role(desired, check_mode=check_mode)
     elif desired.role_ref and desired.role_ref in live and _is_gone(desired.role_ref, live):
         notes += _missing_role(desired, check_mode=check_mode)
     if desired.subjects is not None:
@@ -95,6 +98,13 @@ def _unprotected(desired: DesiredGrant, writes: list[Write], live: Live, notes: 
             )
             return []
     return writes
+
+
+def _would_grant_nothing(desired: DesiredGrant, live: Live) -> bool:
+    """Whether rules are to be taken from a role that is not there, and it is to be granted all the same."""
+    grants = desired.subjects is not None and desired.subjects_mode != REMOVE
+    is_gone = desired.role_ref is not None and live[desired.role_ref] is None
+    return grants and is_gone and desired.rules_mode == REMOVE
 
 
 def _missing_role(desired: DesiredGrant, *, check_mode: bool) -> list[str]:
@@ -132,7 +142,7 @@ def _role_writes(desired: DesiredGrant, role_ref: Ref, live: Live) -> list[Write
         # rules are the control plane's then: neither compared nor written
         differs = role.get("aggregationRule") != desired.aggregation
         body = {**copy.deepcopy(role), "aggregationRule": desired.aggregation}
-        return _update(role_ref, role, _declared(desired, body), "rules_changed" if differs else "metadata_changed")
+        return _update(role_ref, role, _declared(desired, body, role), _why(differs, "rules_changed"))
     if role.get("aggregationRule"):
         raise InputError(
             f"{role_ref} is aggregated: its rules are the control plane's", "give rules to one of the roles it collects"
@@ -142,7 +152,8 @@ def _role_writes(desired: DesiredGrant, role_ref: Ref, live: Live) -> list[Write
     change = difference(desired, live)
     differs = bool(change.missing_rules or change.extra_rules)
     body = {**copy.deepcopy(role), **({"rules": _rules(desired, role, change)} if differs else {})}
-    return _update(role_ref, role, _declared(desired, body), "rules_changed" if differs else "metadata_changed")
+    declared = _declared(desired, body, role, desired.rules_mode)
+    return _update(role_ref, role, declared, _why(differs, "rules_changed"))
 
 
 def _new_role(desired: DesiredGrant, role_ref: Ref) -> Write:
@@ -168,7 +179,8 @@ def _refuse_stars(desired: DesiredGrant, role: Object) -> None:
     wanted = desired.rules or ()
     if left_over := still_granted(without(role.get("rules") or (), wanted), wanted):
         raise InputError(
-            f"{desired.role_ref}: {left_over} cannot be taken away, because a rule with * grants it as well",
+            f"{desired.role_ref}: {left_over} cannot be taken away, because a rule that grants more (* or every name) "
+            "grants it as well",
             "write out what is to stay (rules_mode: exact)",
         )
 
@@ -192,8 +204,9 @@ def _binding_writes(desired: DesiredGrant, live: Live) -> list[Write]:
         return _replacement(desired, binding, api_ref, stand_in)
     subjects = _subjects(desired, binding)
     differ = subjects != (binding.get("subjects") or [])
-    body = _declared(desired, {**copy.deepcopy(binding), **({"subjects": subjects} if differ else {})})
-    return [*_update(desired.ref, binding, body, "subjects_changed" if differ else "metadata_changed"), *end]
+    body = {**copy.deepcopy(binding), **({"subjects": subjects} if differ else {})}
+    body = _declared(desired, body, binding, desired.subjects_mode)
+    return [*_update(desired.ref, binding, body, _why(differ, "subjects_changed")), *end]
 
 
 def _refers_to(binding: Object, api_ref: Mapping[str, str]) -> bool:
@@ -270,7 +283,7 @@ def _new_binding(desired: DesiredGrant, api_ref: Mapping[str, str], old: Object 
         if metadata.get(field):
             body["metadata"][field] = copy.deepcopy(metadata[field])
     (body["metadata"].get("labels") or {}).pop(OVERLAP_OF, None)
-    return _declared(desired, body)
+    return _declared(desired, body, old, desired.subjects_mode)
 
 
 def _subjects(desired: DesiredGrant, binding: Object) -> list[Object]:
@@ -291,9 +304,19 @@ def _subjects(desired: DesiredGrant, binding: Object) -> list[Object]:
 # Both
 
 
-def _declared(desired: DesiredGrant, obj: Object) -> Object:
-    """The object with the declared labels and annotations merged in."""
-    for field, wanted in (("labels", desired.labels), ("annotations", desired.annotations)):
+def _why(differs: bool, reason: str) -> str:
+    return reason if differs else "metadata_changed"
+
+
+def _declared(desired: DesiredGrant, obj: Object, live: Object | None = None, mode: str = EXACT) -> Object:
+    """The object with the declared labels and annotations merged in.
+
+    What is only added to stays what it was: in a set that it is a member of, or, as somebody else's, in none, because
+    who prunes the set would delete what is not theirs.
+    """
+    is_foreign = live is not None and mode != EXACT and SET_LABEL not in (live["metadata"].get("labels") or {})
+    labels = {key: value for key, value in desired.labels.items() if key != SET_LABEL or not is_foreign}
+    for field, wanted in (("labels", labels), ("annotations", desired.annotations)):
         merged = {**(obj["metadata"].get(field) or {}), **wanted}
         values = {key: value for key, value in merged.items() if value is not None}
         if values or field in obj["metadata"]:

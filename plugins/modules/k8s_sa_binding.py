@@ -125,7 +125,9 @@ options:
       description:
         - With V(exact) the role has these rules and no others. With V(append) it has at least these. With V(remove) it
           does not grant them any more; the role itself stays, and a role that is not there is not made.
-        - A rule with V(*) cannot be taken apart. If it grants what is to be removed, that is an error.
+        - A rule with V(*) cannot be taken apart, nor one without names be kept for all names but one. If it grants what
+          is to be removed, that is an error.
+        - What somebody else made does not join O(set_name) by being added to.
       type: str
       choices:
         - exact
@@ -257,6 +259,8 @@ options:
         O(state) were V(absent). It is compared with the time of the API server.
       - Nothing happens by itself at that time; the first run of the task after it takes the grant back.
       - It is stored as the annotation V(tokenwright/expires-at).
+      - What expires is deleted as a whole, so it cannot be given for what is shared with others (a mode of V(append) or
+        V(remove)).
     type: str
   bindings:
     description:

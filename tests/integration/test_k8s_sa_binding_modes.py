@@ -128,10 +128,55 @@ def test_the_diff_shows_missing_and_extra_rules_and_subjects_only(run_task: Task
     }
 
 
+def test_what_others_made_does_not_join_a_set_by_being_added_to(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options
+) -> None:
+    cluster.kubectl("create", "rolebinding", "grant", "--clusterrole=view", "--user=alice", "-n", namespace)
+    in_set = {"set_name": f"set-{namespace}", "prune": True}
+    shared = {**options, "cluster_role": "view", "service_accounts": ["a"], "subjects_mode": "append"}
+    both(run_task, **in_set, bindings=[shared])
+    assert names(cluster, namespace) == ["alice", "a"]
+    other = {**options, "name": "other", "cluster_role": "view", "service_accounts": ["a"]}
+    both(run_task, **in_set, bindings=[other])
+    assert names(cluster, namespace) == ["alice", "a"]
+    # what it made itself is a member, also if it only adds
+    both(run_task, **in_set, bindings=[{**shared, "name": "mine"}, other])
+    pruned = both(run_task, **in_set, bindings=[other])
+    assert writes_of(pruned) == [("delete", "mine", "not_in_list")]
+
+
+def test_rules_taken_from_a_role_that_is_not_there_grant_nothing(run_task: Task, options: Options) -> None:
+    taken = {**options, "rules": [READ_PODS], "rules_mode": "remove", "service_accounts": ["a"]}
+    refused = run_task("k8s_sa_binding", **taken)
+    assert (refused["reason"], refused["actions"]) == ("missing_role", [])
+    predicted = run_task("k8s_sa_binding", check_mode=True, **taken)
+    assert "does not exist yet" in predicted["warnings"][0]
+
+
+@pytest.mark.parametrize("mode", [{"rules_mode": "append"}, {"rules_mode": "remove"}, {"subjects_mode": "append"}])
+def test_what_is_shared_does_not_expire(run_task: Task, options: Options, mode: Options) -> None:
+    until = {"rules": [READ_PODS], "service_accounts": ["a"], "expires_at": "2020-01-01T00:00:00Z", **mode}
+    refused = run_task("k8s_sa_binding", **options, **until)
+    ((option, word),) = mode.items()
+    assert f"expires_at and {option} {word} exclude each other" in refused["msg"]
+
+
+@pytest.mark.parametrize("modes", [("exact", "append"), ("append", "remove"), ("exact", "exact")])
+def test_items_that_would_undo_each_other_are_refused(run_task: Task, options: Options, modes: tuple[str, str]) -> None:
+    items = [
+        {**options, "name": f"grant-{number}", "role_name": "shared", "rules": [READ_PODS], "rules_mode": mode}
+        for number, mode in enumerate(modes)
+    ]
+    assert "2 entries make Role" in run_task("k8s_sa_binding", bindings=items)["msg"]
+
+
 def test_a_star_cannot_be_taken_apart(run_task: Task, options: Options) -> None:
     both(run_task, **options, rules=[{"verbs": ["*"], "resources": ["pods"]}], allow_risks=["wildcard"])
     refused = run_task("k8s_sa_binding", **options, rules=[READ_PODS], rules_mode="remove")
-    assert "get pods cannot be taken away, because a rule with * grants it as well" in refused["msg"]
+    assert (
+        "get pods cannot be taken away, because a rule that grants more (* or every name) grants it as well"
+        in refused["msg"]
+    )
 
 
 @pytest.mark.parametrize("way", ["recreate", "overlap"])

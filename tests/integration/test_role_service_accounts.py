@@ -333,6 +333,11 @@ MISTAKES = [
         "is not an allowed one: allowed are shop",
         id="beyond the allowed namespaces",
     ),
+    pytest.param(
+        {"service_accounts_allowed_namespaces": [5.5]},
+        "service_accounts_allowed_namespaces[0]",
+        id="allowed namespaces that are none",
+    ),
     pytest.param({"service_accounts_list": None}, "missing required arguments: service_accounts_list", id="no list"),
     pytest.param({"service_accounts_workers": "many"}, "service_accounts_workers", id="wrong type"),
 ]

@@ -67,7 +67,7 @@ _USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
 PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
-    "action": _USE_CASES | {"_accounts", "_errors", "_here", "_plain"},
+    "action": _USE_CASES | {"_accounts", "_errors", "_here", "_names", "_plain", "_shape"},
     "plugin_utils": {"_client", "_entry", "_plain"},
     "filter": {"_accounts", "_claims", "_errors", "_plain"},
 }
