@@ -21,13 +21,20 @@ from cluster.audit import is_write
 from cluster.controlplane import Cluster
 from faults.proxy import FaultProxy
 
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _access, _binding, _service_account, _token
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
+    _access,
+    _binding,
+    _legacy_token,
+    _service_account,
+    _token,
+)
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
 
 USE_CASES = {
+    "k8s_legacy_token": _legacy_token.USE_CASE,
     "k8s_sa": _service_account.USE_CASE,
     "k8s_sa_access": _access.USE_CASE,
     "k8s_sa_binding": _binding.USE_CASE,

@@ -51,8 +51,10 @@ options:
       - V(namespace_patch) means that namespaces may be changed, whose labels decide on the security of their Pods.
       - V(cluster_wide_without_need) means that a service account gets nothing but what is in namespaces, but in all of
         them.
+      - V(long_lived_token) means that M(tokenwright.kubernetes.k8s_legacy_token) is asked for a token that is not
+        rotated within 30 days.
       - V(insecure_transport) means that the connection is not encrypted or the API server's certificate not checked.
-      - V(readable_by_others) means that M(tokenwright.kubernetes.k8s_sa_token) is asked to write a token into a file
+      - V(readable_by_others) means that a module is asked to write a token into a file
         that every user of the host may read or write.
     type: list
     elements: str

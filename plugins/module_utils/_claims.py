@@ -23,6 +23,9 @@ from typing import Any, TypeAlias
 Binding: TypeAlias = tuple[str, str, str]
 
 _SUBJECT = "system:serviceaccount:"
+# the issuer of long-lived tokens, and what the names of their claims begin with
+_LEGACY_ISSUER = "kubernetes/serviceaccount"
+_LEGACY_PREFIX = "kubernetes.io/serviceaccount"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,41 @@ def read_claims(token: str) -> Claims | None:
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+@dataclass(frozen=True)
+class LegacyClaims:
+    """The claims of a long-lived token, which say neither for whom nor until when.
+
+    Attributes:
+        namespace: of the account and of the Secret.
+        service_account: its name.
+        uid: its uid.
+        secret: the name of the Secret that the token is in.
+    """
+
+    namespace: str
+    service_account: str
+    uid: str
+    secret: str
+
+
+def read_legacy_claims(token: str) -> LegacyClaims | None:
+    """The claims, or None when the text is no long-lived token.
+
+    Source: Kubernetes' pkg/serviceaccount/legacy.go.
+    """
+    payload = all_claims(token)
+    keys = ("namespace", "service-account.name", "service-account.uid", "secret.name")
+    values = [payload.get(f"{_LEGACY_PREFIX}/{key}") for key in keys]
+    if payload.get("iss") != _LEGACY_ISSUER or not all(isinstance(value, str) and value for value in values):
+        return None
+    return LegacyClaims(*map(str, values))
+
+
+def is_account_token(text: str) -> bool:
+    """Whether the text is a token of a service account, whichever kind."""
+    return read_claims(text) is not None or read_legacy_claims(text) is not None
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")

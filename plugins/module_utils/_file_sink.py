@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ._choice import Held
-from ._claims import read_claims
+from ._claims import is_account_token
 from ._errors import FileError
 from ._files import (
     Permissions,
@@ -57,7 +57,7 @@ class FileSink:
         text = read_private(self.place)
         record = Record.from_dict(self._sidecar.read())
         token = (text or "").strip() or None
-        if token and record is None and read_claims(token) is None and not self._force:
+        if token and record is None and not is_account_token(token) and not self._force:
             raise FileError(
                 f"{self.place} holds something else than a token",
                 code="foreign_content",

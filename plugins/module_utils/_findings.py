@@ -61,6 +61,7 @@ RISKS: Mapping[str, Risk] = {
     "rbac_write": Risk("A26", MEDIUM),
     "namespace_patch": Risk("A25", MEDIUM),
     "cluster_wide_without_need": Risk("A13", MEDIUM),
+    "long_lived_token": Risk("A05", MEDIUM),
     "insecure_transport": Risk("", HIGH),
     "readable_by_others": Risk("", HIGH),
     "long_lifetime": Risk("", MEDIUM, refused=True),

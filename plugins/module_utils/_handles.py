@@ -22,13 +22,13 @@ from ._api import Api
 from ._claims import Binding
 from ._durations import instant, rfc3339
 from ._errors import AlreadyExistsError, AmbiguousError, ApiError, ConflictError, InputError, NotFoundError
+from ._generations import NUMBER, SUPERSEDED_AT, following, superseded, time_of
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 
 HANDLE_LABEL = "tokenwright/handle"
 _ACCOUNT = "tokenwright/service-account"
 _EXPIRES_AT = "tokenwright/token-expires-at"
 _CREDENTIAL = "tokenwright/credential-id"
-_SUPERSEDED_AT = "tokenwright/superseded-at"
 # tells a run, until there is a token, which Secret it made itself
 _CREATION = "tokenwright/creation"
 
@@ -37,8 +37,6 @@ _LEFTOVER = timedelta(seconds=60)
 
 # how often others may take the number we are about to use
 _TRIES = 5
-
-_NUMBER = r"-([1-9][0-9]{0,8})"
 
 # room for the number behind the name, in a label value of 63 characters
 _LONGEST = 52
@@ -122,25 +120,20 @@ def _retirement(one: Generation, current: Generation, overlap: int | None, now: 
         return Retirement("delete", one, "unused") if now - one.created_at > _LEFTOVER else None
     if now >= one.expires_at:
         return Retirement("delete", one, "expired")
-    if overlap == 0:
-        return Retirement("delete", one, "superseded")
-    if one.superseded_at is None:
-        return Retirement("patch", one, "superseded")
-    if overlap is not None and now >= one.superseded_at + timedelta(seconds=overlap):
-        return Retirement("delete", one, "superseded")
-    return None
+    verb = superseded(one.superseded_at, overlap, now)
+    return Retirement(verb, one, "superseded") if verb else None
 
 
 def next_number(generations: Sequence[Generation]) -> int:
     """The number that was never used as long as one of the row is left."""
-    return max((one.number for one in generations), default=0) + 1
+    return following(one.number for one in generations)
 
 
 def is_of(handle: str, bound_to: Binding | None) -> bool:
     """Whether a token is, or was, bound to a generation of this handle."""
     if bound_to is None or bound_to[0] != SECRET.name:
         return False
-    return re.fullmatch(re.escape(handle) + _NUMBER, bound_to[1]) is not None
+    return re.fullmatch(re.escape(handle) + NUMBER, bound_to[1]) is not None
 
 
 class Handle:
@@ -220,7 +213,7 @@ class Handle:
             self.delete(retirement.generation)
             return True
         try:
-            self._annotate(retirement.generation, {_SUPERSEDED_AT: rfc3339(now)})
+            self._annotate(retirement.generation, {SUPERSEDED_AT: rfc3339(now)})
         except (NotFoundError, ConflictError):
             return False  # another run was faster
         return True
@@ -265,7 +258,7 @@ class Handle:
     def _generation(self, secret: Object) -> Generation | None:
         """None for a Secret that carries our label and is called something else."""
         metadata = secret["metadata"]
-        match = re.fullmatch(re.escape(self.name) + _NUMBER, metadata["name"])
+        match = re.fullmatch(re.escape(self.name) + NUMBER, metadata["name"])
         if not match:
             return None
         annotations = metadata.get("annotations") or {}
@@ -274,8 +267,8 @@ class Handle:
             number=int(match[1]),
             uid=uid_of(secret),
             created_at=instant(metadata["creationTimestamp"], "creationTimestamp"),
-            expires_at=_time(annotations.get(_EXPIRES_AT)),
-            superseded_at=_time(annotations.get(_SUPERSEDED_AT)),
+            expires_at=time_of(annotations.get(_EXPIRES_AT)),
+            superseded_at=time_of(annotations.get(SUPERSEDED_AT)),
             labels=metadata.get("labels") or {},
         )
 
@@ -283,11 +276,3 @@ class Handle:
 def _creation(secret: Object) -> str | None:
     mark: str | None = (secret["metadata"].get("annotations") or {}).get(_CREATION)
     return mark
-
-
-def _time(text: str | None) -> datetime | None:
-    """None also for what somebody else wrote there."""
-    try:
-        return instant(text, "annotation") if text else None
-    except InputError:
-        return None

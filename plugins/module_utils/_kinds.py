@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,6 +47,13 @@ LOCAL_SUBJECT_ACCESS_REVIEW = Kind("LocalSubjectAccessReview", "localsubjectacce
 SELF_SUBJECT_ACCESS_REVIEW = Kind(
     "SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False
 )
+REPLICATION_CONTROLLER = Kind("ReplicationController", "replicationcontrollers")
+DEPLOYMENT = Kind("Deployment", "deployments", "apps")
+REPLICA_SET = Kind("ReplicaSet", "replicasets", "apps")
+STATEFUL_SET = Kind("StatefulSet", "statefulsets", "apps")
+DAEMON_SET = Kind("DaemonSet", "daemonsets", "apps")
+JOB = Kind("Job", "jobs", "batch")
+CRON_JOB = Kind("CronJob", "cronjobs", "batch")
 NODE = Kind("Node", "nodes", namespaced=False)
 ROLE = Kind("Role", "roles", RBAC_GROUP)
 CLUSTER_ROLE = Kind("ClusterRole", "clusterroles", RBAC_GROUP, namespaced=False)
@@ -68,6 +76,19 @@ class Ref:
 
     def __str__(self) -> str:
         return f"{self.kind.name} {self.place}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An object as a table shows it: what is printed of it and its metadata, nothing of its content.
+
+    Attributes:
+        metadata: as the API spells it.
+        cells: what is printed, by column.
+    """
+
+    metadata: Object
+    cells: Mapping[str, Any]
 
 
 def ref_of(obj: Object, kind: Kind) -> Ref:

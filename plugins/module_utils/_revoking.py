@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from enum import Enum
 
-from ._claims import Claims, read_claims
+from ._claims import Claims, read_claims, read_legacy_claims
 from ._durations import rfc3339
 from ._errors import ApiError, ProvisionError
 from ._handles import Generation, Handle, is_of
@@ -112,6 +112,8 @@ class Revoker:
                 claims = read_claims(token) if token else None
                 if claims:
                     self._check_account(sink, claims)
+                elif token and read_legacy_claims(token) and not self._desired.force:
+                    raise _long_lived(sink)
                 if sink.is_occupied():
                     found.append(sink)
             except ProvisionError as error:
@@ -255,6 +257,14 @@ class Revoker:
         after = returned["revoked_after_seconds"]
         seen = f"; the API server refused it after {after} s" if after is not None else ""
         return f"the token of {place} {self._would} revoked{seen}"
+
+
+def _long_lived(sink: Sink) -> ApiError:
+    return ApiError(
+        f"{sink.place} holds a long-lived token, which lives on without that place",
+        code="other_token",
+        hint="take it back with k8s_legacy_token, or set force",
+    )
 
 
 def _latest(tokens: dict[str, Claims]) -> str | None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ._api import Api
 from ._choice import Held
-from ._claims import read_claims
+from ._claims import is_account_token
 from ._errors import AlreadyExistsError, ApiError, ConflictError, InputError, OvertakenError, ProvisionError
 from ._kinds import SECRET, Object, Ref, skeleton, uid_of
 from ._lifetime import Record
@@ -165,7 +165,7 @@ class SecretSink:
         written, wanted = _written(secret), self._content.format
         keys = list(_without_keys(wanted, secret))
         # where we wrote nothing, a token of a service account is recognised, unless there is room for more beside it
-        is_known = written is None and token is not None and read_claims(token) is not None and wanted != KUBECONFIG
+        is_known = written is None and token is not None and is_account_token(token) and wanted != KUBECONFIG
         if keys and written != wanted and not is_known and not self._force:
             raise ApiError(
                 f"{self._ref} holds something else than a token in the key {keys[0]}",

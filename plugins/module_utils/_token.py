@@ -10,7 +10,6 @@ predicate, and never in check mode. Source: Kubernetes API, TokenRequest v1; KEP
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -20,20 +19,21 @@ from ._auth import ConnectionOptions
 from ._binders import Binder, ToHandle, ToObject, Unbound
 from ._converge import Snapshot, read
 from ._entry import UseCase
-from ._errors import ApiError, ForbiddenError, ProvisionError, Target
+from ._errors import ProvisionError, Target
 from ._findings import RiskPolicy, transport_findings
 from ._handles import HANDLE_LABEL, Handle
 from ._keeping import Keeper
 from ._kinds import SECRET, Object, uid_of
+from ._live_account import living
 from ._minting import Mint, Order
-from ._namespaces import is_terminating, namespace_ref
 from ._plan import Outcome
 from ._redact import Secrets
 from ._reviews import Reviewer
 from ._revoking import Revoker
-from ._secret_sink import SINK_LABEL, SecretSink, refuse_other_addresses
+from ._secret_sink import SINK_LABEL
 from ._sinks import Sink
-from ._token_desired import ITEM_OPTIONS, LIST, RAIL_OPTIONS, DesiredToken, Rails, refuse_shared_places, refuse_tenants
+from ._tenants import refuse_shared_entries
+from ._token_desired import ITEM_OPTIONS, LIST, RAIL_OPTIONS, DesiredToken, Rails, refuse_shared_places
 from ._workshop import Workshop
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
     workshop = Workshop(api, options, secrets, params["workers"])
     placed = [_placed(workshop, item) for item in items.desired]
-    _refuse_shared_entries(placed)
+    refuse_shared_entries([(item.account.place, sinks) for item, sinks, dummy in placed], LIST)
     live = read(api, [item.account for item in items.desired], params["workers"])
     reviewer = Reviewer(api)
 
@@ -89,17 +89,6 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 
-def _refuse_shared_entries(placed: Sequence[Placed]) -> None:
-    """The same for Secrets and the entries of kubeconfigs, whose names are known only with the connection."""
-    tenants: dict[str, list[str]] = defaultdict(list)
-    for item, sinks, dummy in placed:
-        for sink in sinks:
-            for entry in sink.entries:
-                tenants[entry].append(item.account.place)
-    refuse_tenants(tenants)
-    refuse_other_addresses([sink for one in placed for sink in one[1] if isinstance(sink, SecretSink)])
-
-
 def _placed(workshop: Workshop, item: DesiredToken) -> Placed:
     try:
         return item, workshop.sinks(item.sinks, item.account, force=item.force, verify=item.verify), None
@@ -114,34 +103,10 @@ def _begin(token: Placed) -> Outcome:
 
 
 def _account(api: Api, item: DesiredToken, live: Snapshot, *, check_mode: bool) -> Object | None:
-    """The live account; None in check mode if it is still to be made.
-
-    Raises:
-        ApiError: there is none to mint for.
-    """
+    """The live account; None in check mode if it is still to be made."""
     ref = item.account
-    account = live[ref]
-    if account is not None and is_terminating(account):
-        raise ApiError(f"{ref} is being deleted", code="terminating", hint="wait until it is gone and make it anew")
-    if account is None and not check_mode:
-        namespace = _namespace_error(api, ref.namespace)
-        raise ApiError(
-            f"cannot mint a token for {ref.place}: {namespace or 'the account does not exist'}",
-            code="namespace_missing" if namespace else "account_missing",
-            target=Target("create", "serviceaccounts/token", "", ref.namespace, ref.name),
-            hint="create it first (k8s_sa with create_namespace)"
-            if namespace
-            else "create it first (k8s_sa), or correct name and namespace",
-        )
-    return account
-
-
-def _namespace_error(api: Api, name: str) -> str:
-    """Whether it is the namespace that is missing; who may not look is told of the account."""
-    try:
-        return "" if api.get(namespace_ref(name)) else f"namespace {name} does not exist"
-    except ForbiddenError:
-        return ""
+    target = Target("create", "serviceaccounts/token", "", ref.namespace, ref.name)
+    return living(api, ref, live, doing=f"mint a token for {ref.place}", target=target, check_mode=check_mode)
 
 
 def _handle(api: Api, item: DesiredToken) -> Handle | None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +22,7 @@ from ._kinds import SECRET, SERVICE_ACCOUNT, Ref
 from ._lifetime import Wanted
 from ._reviews import AUTO, MODES
 from ._sinks import SINK_OPTIONS, DesiredSink, sinks_from_item
+from ._tenants import files_of, refuse_tenants
 
 LIST = "tokens"
 
@@ -285,32 +285,11 @@ def refuse_shared_places(desired: Sequence[DesiredToken]) -> None:
     Raises:
         InputError: a token file, a Secret or a handle is the place of two, or a token file a kubeconfig's place too.
     """
-    tenants: dict[str, list[str]] = defaultdict(list)
-    configs = {sink.path for item in desired for sink in item.sinks if sink.type == "kubeconfig"}
+    tenants = files_of([(item.account.place, item.sinks) for item in desired], LIST)
     for item in desired:
         if item.handle:
             tenants[f"handle {item.handle} in {item.account.namespace}"].append(item.account.place)
-        for sink in item.sinks:
-            if sink.type == "file":
-                tenants[sink.path].append(item.account.place)
-                if sink.path in configs:
-                    raise InputError(f"{LIST}: {sink.path} is a token file and a kubeconfig", "give each its own path")
-    refuse_tenants(tenants)
-
-
-def refuse_tenants(tenants: Mapping[str, Sequence[str]]) -> None:
-    """No place has room for two (accounts by place).
-
-    Raises:
-        InputError: one has two.
-    """
-    for place, accounts in tenants.items():
-        if len(accounts) > 1:
-            raise InputError(
-                f"{LIST}: {place} is the place of {len(accounts)} tokens ({', '.join(accounts)})",
-                "give each a place of its own",
-                code="duplicate",
-            )
+    refuse_tenants(tenants, LIST)
 
 
 def _audiences(given: Sequence[str] | None) -> tuple[str, ...]:

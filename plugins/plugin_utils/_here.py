@@ -106,8 +106,11 @@ def _shows_invocation(task_vars: Mapping[str, Any]) -> bool:
 
 def _asks_for_token(args: Mapping[str, Any]) -> bool:
     """Whether the task, or an item of its list, wants the token in the result."""
-    tokens = args.get("tokens") or []
-    if not isinstance(tokens, list) or not all(isinstance(item, Mapping) for item in tokens):
+    return any(_wants_it(args.get(name) or []) for name in ("tokens", "legacy_tokens")) or _wants_it([args])
+
+
+def _wants_it(items: object) -> bool:
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         # Ansible also takes items as text, and makes mappings of them later
-        return "return_token" in str(tokens)
-    return any(boolean(item.get("return_token") or False, strict=False) for item in (args, *tokens))
+        return "return_token" in str(items)
+    return any(boolean(item.get("return_token") or False, strict=False) for item in items)

@@ -126,6 +126,24 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_sa_access": {"name": "app", **NS, "can": [["get", "pods"]]}},
+    {
+        "tokenwright.kubernetes.k8s_legacy_token": {
+            "name": "long",
+            "service_account": "app",
+            **NS,
+            "dest": "{{ dir }}/long",
+            "return_token": True,
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_legacy_token": {
+            **NS,
+            "service_account": "app",
+            "state": "suspended",
+            "legacy_tokens": [{"name": "none"}, {"name": "Bad"}],
+        }
+    },
+    {"tokenwright.kubernetes.k8s_legacy_token": {"name": "kept", "service_account": "app", **NS, "rotate_after": "1h"}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -165,6 +183,13 @@ def keep_tokens(run_task: Task, namespace: str, directory: Path, admin: Path, *,
         assert not made.get("failed"), made["msg"]
 
 
+def keep_long_lived(run_task: Task, namespace: str, directory: Path) -> None:
+    """The token that the play finds up to date."""
+    options = {"name": "long", "service_account": "app", "namespace": namespace, "dest": str(directory / "long")}
+    made = run_task("k8s_legacy_token", **options)
+    assert not made.get("failed"), made["msg"]
+
+
 def secrets_of(cluster: Cluster, namespace: str) -> list[str]:
     """The administrator's key and all that the Secrets hold and nobody may see, as they are and in base64."""
     key = yaml.safe_load(cluster.kubeconfig.read_text())["users"][0]["user"]["client-key-data"]
@@ -174,8 +199,11 @@ def secrets_of(cluster: Cluster, namespace: str) -> list[str]:
 
 
 def without_noise(result: Any) -> Any:
-    """The core adds a note about tracebacks to failures, in its own way for each kind of task."""
-    return {key: value for key, value in result.items() if key not in ("exception", "ansible_facts")}
+    """The core adds a note about tracebacks to failures, in its own way for each kind of task; and Secrets age."""
+    kept = {key: value for key, value in result.items() if key not in ("exception", "ansible_facts")}
+    for generation in kept.get("generations", []):
+        del generation["age"]
+    return kept
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -186,6 +214,7 @@ def test_both_ways_give_the_same(
         "k8s_sa", accounts=[{"name": "app", "labels": {"a": "1", "b": "true"}}, {"name": "b"}], namespace=namespace
     )
     keep_tokens(run_task, namespace, tmp_path, cluster.kubeconfig, doomed=check)
+    keep_long_lived(run_task, namespace, tmp_path)
     run_task(
         "k8s_sa_binding",
         name="grant",
@@ -194,7 +223,8 @@ def test_both_ways_give_the_same(
         service_accounts=["app"],
     )
     token = (tmp_path / "token").read_text()
-    secrets = [token, (tmp_path / "handled").read_text(), *secrets_of(cluster, namespace)]
+    long_lived = (tmp_path / "long").read_text()
+    secrets = [token, long_lived, (tmp_path / "handled").read_text(), *secrets_of(cluster, namespace)]
     results = {}
     for way, extra in {"here": [], "shipped": ["-e", f"ansible_python_interpreter={SHIPPED}"]}.items():
         place = tmp_path / f"{way}.json"
@@ -212,13 +242,14 @@ def test_both_ways_give_the_same(
     for here, shipped_result in zip(results["here"], results["shipped"], strict=True):
         assert json.dumps(here, sort_keys=True) == json.dumps(shipped_result, sort_keys=True)
     assert results["here"][8].get("token") == (None if check else token)
+    assert results["here"][19].get("token") == (None if check else long_lived)
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
-        False, False, False, False, True, False, True, True,
+        False, False, False, False, True, False, True, True, False, True, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
-        "holds", "access_deviates", "invalid_option",
+        "holds", "access_deviates", "invalid_option", "up_to_date", "invalid_option", "other_type",
     ]  # fmt: skip
 
 
@@ -241,16 +272,19 @@ def test_what_makes_it_another_process_ships_the_module(
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("module", "options"),
     [
-        {"name": "default", "return_token": True},
-        {"tokens": [{"name": "default", "return_token": True}]},
-        {"tokens": ["name=default return_token=yes"]},
+        ("k8s_sa_token", {"name": "default", "return_token": True}),
+        ("k8s_sa_token", {"tokens": [{"name": "default", "return_token": True}]}),
+        ("k8s_sa_token", {"tokens": ["name=default return_token=yes"]}),
+        ("k8s_legacy_token", {"legacy_tokens": [{"name": "a", "service_account": "default", "return_token": True}]}),
     ],
 )
-def test_a_token_is_not_returned_to_an_async_job(namespace: str, run_playbook: Run, options: dict[str, Any]) -> None:
+def test_a_token_is_not_returned_to_an_async_job(
+    namespace: str, run_playbook: Run, module: str, options: dict[str, Any]
+) -> None:
     options = {**options, "namespace": namespace}
-    task = {"tokenwright.kubernetes.k8s_sa_token": options, "async": 60, "poll": 1}
+    task = {f"tokenwright.kubernetes.{module}": options, "async": 60, "poll": 1}
     done = run_playbook([{**LOCALHOST, "tasks": [task]}])
     assert done.rc != 0
     assert "return_token cannot be used with async" in done.stdout + done.stderr
@@ -273,9 +307,10 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_sa_token": {"name": "app", "dest": str(tmp_path / "t")}},
         {"tokenwright.kubernetes.k8s_sa_binding": {"name": "g", "cluster_role": "view", "service_accounts": ["app"]}},
         {"tokenwright.kubernetes.k8s_sa_access": {"name": "app", "can": ["get pods"]}},
+        {"tokenwright.kubernetes.k8s_legacy_token": {"name": "long", "service_account": "app"}},
     ]
     defaults = {"group/tokenwright.kubernetes.k8s_sa": "{{ connection }}"}
     play = [{**LOCALHOST, "vars": {"connection": options}, "module_defaults": defaults, "tasks": tasks}]
     done = run_playbook(play, env={"K8S_AUTH_KUBECONFIG": "/no/such/file"})
     assert done.rc == 0, done.stdout
-    assert done.changed == 3
+    assert done.changed == 4

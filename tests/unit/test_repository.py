@@ -35,31 +35,37 @@ LAYERS = (
         "_access_entries",
         "_choice",
         "_claims",
+        "_consumers",
         "_doubts",
         "_durations",
         "_errors",
         "_escalation",
         "_findings",
+        "_generations",
         "_granting",
         "_headers",
         "_kinds",
         "_kubeconfig",
+        "_legacy_rows",
         "_lifetime",
     }
     | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_risk_patterns", "_risks", "_secret_formats", "_served"}
-    | {"_shape", "_token_info", "_yaml"},
+    | {"_shape", "_token_info", "_token_secrets", "_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_obstacles", "_pool", "_transport"},
     # what use cases are made with
-    {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_policy", "_reviews", "_sets"},
+    {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_policy", "_reviews", "_sets"}
+    | {"_live_account", "_tracking", "_workloads"},
     # the places of a token
-    {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_workshop"},
+    {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_tenants", "_workshop"},
     # the life of a token
     {"_binders", "_bound", "_handles", "_keeping", "_minting", "_revoking", "_token_desired"},
+    # the life of a long-lived token
+    {"_legacy_desired", "_legacy_ending", "_legacy_keeping", "_legacy_ledger", "_legacy_secrets"},
     # grants
     {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
     # use cases: one for each module
-    {"_access", "_binding", "_service_account", "_token"},
+    {"_access", "_binding", "_legacy_token", "_service_account", "_token"},
     # all use cases from one list
     {"_accounts"},
 )

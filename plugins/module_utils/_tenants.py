@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""That no two tokens of a task are kept in one place: they would replace each other in every run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from ._errors import InputError
+from ._secret_sink import SecretSink, refuse_other_addresses
+from ._sinks import FILE, KUBECONFIG, DesiredSink, Sink
+
+
+def files_of(holders: Sequence[tuple[str, Sequence[DesiredSink]]], list_name: str) -> dict[str, list[str]]:
+    """The token files, and what is kept in each; a kubeconfig has room for many.
+
+    Args:
+        holders: what is kept, for people, and its places.
+        list_name: the option, for messages.
+
+    Raises:
+        InputError: a token file is a kubeconfig's place too.
+    """
+    tenants: dict[str, list[str]] = defaultdict(list)
+    configs = {sink.path for dummy, sinks in holders for sink in sinks if sink.type == KUBECONFIG}
+    for holder, sinks in holders:
+        for sink in sinks:
+            if sink.type == FILE:
+                tenants[sink.path].append(holder)
+                if sink.path in configs:
+                    raise InputError(
+                        f"{list_name}: {sink.path} is a token file and a kubeconfig", "give each its own path"
+                    )
+    return tenants
+
+
+def refuse_shared_files(holders: Sequence[tuple[str, Sequence[DesiredSink]]], list_name: str) -> None:
+    """See C(files_of) and C(refuse_tenants)."""
+    refuse_tenants(files_of(holders, list_name), list_name)
+
+
+def refuse_shared_entries(holders: Sequence[tuple[str, Sequence[Sink]]], list_name: str) -> None:
+    """The same for Secrets and the entries of kubeconfigs, whose names are known only with the connection.
+
+    Raises:
+        InputError: one is the place of two.
+    """
+    tenants: dict[str, list[str]] = defaultdict(list)
+    for holder, sinks in holders:
+        for sink in sinks:
+            for entry in sink.entries:
+                tenants[entry].append(holder)
+    refuse_tenants(tenants, list_name)
+    refuse_other_addresses([sink for dummy, sinks in holders for sink in sinks if isinstance(sink, SecretSink)])
+
+
+def refuse_tenants(tenants: Mapping[str, Sequence[str]], list_name: str) -> None:
+    """No place has room for two (what is kept, by place).
+
+    Raises:
+        InputError: one has two.
+    """
+    for place, holders in tenants.items():
+        if len(holders) > 1:
+            raise InputError(
+                f"{list_name}: {place} is the place of {len(holders)} tokens ({', '.join(holders)})",
+                "give each a place of its own",
+                code="duplicate",
+            )
