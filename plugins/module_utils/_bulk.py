@@ -109,9 +109,10 @@ def _check_workers(params: Mapping[str, Any]) -> None:
 
 
 def _refuse_identity_beside(list_name: str, task: Mapping[str, Any]) -> None:
-    for name in ("name", "service_account"):
-        if task.get(name) is not None:
-            raise InputError(f"{name} and {list_name} exclude each other", f"put {name} into the items of {list_name}")
+    # an item that has a name of its own may well share its account with others
+    name = "name" if "name" in task else "service_account"
+    if task.get(name) is not None:
+        raise InputError(f"{name} and {list_name} exclude each other", f"put {name} into the items of {list_name}")
 
 
 def _mistakes(mistakes: Sequence[tuple[str, InputError]]) -> InputError:

@@ -423,19 +423,12 @@ EXAMPLES = r"""
     on_retire: suspend
     kubeconfig_dest: "{{ token_dir }}/old-tool.kubeconfig"
 
-- name: Make a token void for the time being
+- name: Make a token void as long as somebody looks into it; state present would make it good again
   tokenwright.kubernetes.k8s_legacy_token:
-    name: scanner-token
+    name: suspicious-tool
     service_account: scanner
     namespace: ci
     state: suspended
-
-- name: Make it good again
-  tokenwright.kubernetes.k8s_legacy_token:
-    name: scanner-token
-    service_account: scanner
-    namespace: ci
-    rotate_after: 30d
 
 - name: Take tokens back that nobody has used for three months
   tokenwright.kubernetes.k8s_legacy_token:

@@ -531,8 +531,8 @@ def test_what_is_mounted_or_whose_use_nobody_may_know_stays(
     time.sleep(2)
     unknown = run_task("k8s_legacy_token", **options, state="absent", unused_for=1, kubeconfig=caller)
     assert (unknown["reason"], "may not get ConfigMap" in unknown["warnings"][0]) == ("usage_unknown", True)
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": legacy.mounting("tok")}
-    pod["spec"]["serviceAccountName"] = "app"
+    spec = {**legacy.mounting("tok"), "serviceAccountName": "app"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
     cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(pod))
     with legacy.tracked_since(cluster, "2020-01-01"):
         kept = predicted_and_done(run_task, options, state="absent", unused_for=1)
