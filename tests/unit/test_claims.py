@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._claims import (
     Claims,
+    LegacyClaims,
+    is_account_token,
     looks_like_token,
     read_claims,
+    read_legacy_claims,
     sha256,
 )
 
@@ -184,3 +187,31 @@ def test_what_looks_like_a_token(text: str, expected: bool) -> None:
 
 def test_a_fingerprint_is_the_hash_of_the_text() -> None:
     assert sha256("a.b.c") == hashlib.sha256(b"a.b.c").hexdigest()
+
+
+LEGACY = {
+    "iss": "kubernetes/serviceaccount",
+    "kubernetes.io/serviceaccount/namespace": "ci",
+    "kubernetes.io/serviceaccount/secret.name": "tok-2",
+    "kubernetes.io/serviceaccount/service-account.name": "app",
+    "kubernetes.io/serviceaccount/service-account.uid": "u",
+    "sub": "system:serviceaccount:ci:app",
+}
+
+
+def test_a_long_lived_token_says_whose_it_is_and_where_it_is_from() -> None:
+    text = token(LEGACY)
+    assert read_legacy_claims(text) == LegacyClaims("ci", "app", "u", "tok-2")
+    assert read_claims(text) is None
+    assert is_account_token(text)
+
+
+@pytest.mark.parametrize("key", [key for key in LEGACY if key != "sub"])
+@pytest.mark.parametrize("value", [None, "", 5, ["x"]])
+def test_what_lacks_a_claim_is_no_long_lived_token(key: str, value: object) -> None:
+    assert read_legacy_claims(token({**LEGACY, key: value})) is None
+
+
+def test_another_token_is_none_either() -> None:
+    assert not is_account_token(token({"sub": "somebody"}))
+    assert not is_account_token("nothing")
