@@ -326,6 +326,64 @@ IN_THE_CLUSTER = (
     Case("taken from a place that is foreign", _file("foreign", state="absent"), says="something else than a token"),
 )
 
+
+def _long(name: str, place: str | None = None, **more: Any) -> dict[str, Any]:
+    """Options for a long-lived token of the account app."""
+    return {"name": name, "service_account": "app", **({"dest": _place(place)} if place else {}), **more}
+
+
+_WIDE = [{**one, "name": f"wide-{one['name']}"} for one in _SECRETS]
+_SOON = {"rotate_after": 1, "overlap": 0}
+
+# Every token also lies in a file that stays, so that it can be looked for
+LONG_LIVED = (
+    Case("a long-lived token", _long("long", "long"), module="k8s_legacy_token", quick=True),
+    Case("the same again", _long("long", "long"), module="k8s_legacy_token"),
+    Case(
+        "a long-lived token in all kinds of places",
+        _long(
+            "wide",
+            "wide",
+            kubeconfig_dest=_place("wide.config"),
+            sinks=_WIDE,
+        ),
+        module="k8s_legacy_token",
+    ),
+    Case("a long-lived token is returned", _long("back", return_token=True), module="k8s_legacy_token", quick=True),
+    Case(
+        "long-lived tokens are returned by a list that fails in part",
+        {"legacy_tokens": [_long("some"), {**_long("none"), "service_account": "nobody"}], "return_token": True},
+        module="k8s_legacy_token",
+        says="nobody",
+    ),
+    Case("asynchronously", _long("a", return_token=True), {"async": 60, "poll": 1}, "k8s_legacy_token", says="async"),
+    Case("a place with something else", _long("other", "foreign"), module="k8s_legacy_token", says="something else"),
+    Case(
+        "by somebody without rights",
+        _long("f", "f", **_CONNECTION, api_key="{{ stranger_key }}"),
+        module="k8s_legacy_token",
+        says="forbidden",
+    ),
+    Case(
+        "a mistake beside a secret",
+        _long("m", "m", **_INLINE, rotate_after="soon"),
+        module="k8s_legacy_token",
+        says="rotate_after",
+    ),
+    Case("rotated", _long("long", "long-2", **_SOON), module="k8s_legacy_token", quick=True),
+    Case("rotated and suspended", _long("wide", "wide-2", **_SOON, on_retire="suspend"), module="k8s_legacy_token"),
+    Case("suspended", _long("long", state="suspended"), module="k8s_legacy_token", slow=True),
+    Case("good again", _long("long"), module="k8s_legacy_token"),
+    Case("unused or not", _long("wide", state="absent", unused_for="90d"), module="k8s_legacy_token"),
+    Case("taken back", _long("long", state="absent"), module="k8s_legacy_token", slow=True),
+    Case(
+        "taken back in all places",
+        _long("wide", state="absent", sinks=_WIDE),
+        module="k8s_legacy_token",
+        slow=True,
+    ),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -336,7 +394,7 @@ ENVIRONMENT = (
     Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
 )
 
-CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER)
+CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED)
 
 
 def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -145,13 +145,24 @@ def _everything_wrong(stage: Stage) -> list[dict[str, Any]]:
 
 def _mints(cluster: Cluster, mark: int, namespace: str) -> int:
     """How many tokens this collection was given in a namespace, by the audit log."""
-    return sum(
+    events = cluster.audit_events(mark)
+    filled = {event["objectRef"]["name"] for event in events if _is_filling(event, namespace)}
+    requested = sum(
         event["objectRef"].get("subresource") == "token"
         and event["objectRef"].get("namespace") == namespace
         and event["responseStatus"]["code"] == 201
-        for event in cluster.audit_events(mark)
+        for event in events
         if event.get("userAgent") == "tokenwright" and event["verb"] == "create" and "objectRef" in event
     )
+    return requested + len(filled)
+
+
+def _is_filling(event: Mapping[str, Any], namespace: str) -> bool:
+    """Whether the controller manager put a long-lived token into a Secret."""
+    about = event.get("objectRef", {})
+    is_it = (event["verb"], about.get("resource"), about.get("namespace")) == ("update", "secrets", namespace)
+    is_done = event["responseStatus"]["code"] == 200
+    return is_it and is_done and str(event.get("userAgent")).startswith("kube-controller-manager/")
 
 
 def _hits(stage: Stage, turn: Turn, remains: Remains) -> dict[str, set[str]]:

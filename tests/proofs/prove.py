@@ -33,6 +33,8 @@ NAMES = (
     "reconcile",
     "overlap",
     "append",
+    "legacy_rotation",
+    "legacy_kills",
 )
 
 

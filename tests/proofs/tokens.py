@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from cluster.controlplane import Cluster
 
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _token
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _legacy_token, _token
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -32,6 +32,12 @@ _REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 def keep_token(cluster: Cluster, **options: Any) -> dict[str, Any]:
     """The result of k8s_sa_token with these options."""
     return run_here(_token.USE_CASE, {"kubeconfig": str(cluster.kubeconfig), **options}, check_mode=False, diff=False)
+
+
+def keep_legacy_token(cluster: Cluster, **options: Any) -> dict[str, Any]:
+    """The result of k8s_legacy_token with these options."""
+    args = {"kubeconfig": str(cluster.kubeconfig), **options}
+    return run_here(_legacy_token.USE_CASE, args, check_mode=False, diff=False)
 
 
 def has_minted(result: Mapping[str, Any]) -> bool:
