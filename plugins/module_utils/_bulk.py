@@ -86,7 +86,7 @@ def parse(
     """
     listed = params.get(list_name)
     task = {name: params.get(name) for name in options}
-    _check_workers(params)
+    check_workers(params)
     if listed is None:
         return Items((desire(task),), bulk=False)
     _refuse_identity_beside(list_name, task)
@@ -103,7 +103,12 @@ def parse(
     return Items(tuple(desired), bulk=True)
 
 
-def _check_workers(params: Mapping[str, Any]) -> None:
+def check_workers(params: Mapping[str, Any]) -> None:
+    """The option C(workers).
+
+    Raises:
+        InputError: it is out of range.
+    """
     if not 1 <= params["workers"] <= _MAX_WORKERS:
         raise InputError(f"workers: {params['workers']} is out of range", f"use 1 to {_MAX_WORKERS}")
 

@@ -26,7 +26,7 @@ COLLECTION = "tokenwright.kubernetes."
 ANSIBLES_OWN = {"changed", "diff", "exception", "failed", "invocation", "warnings"}
 
 # Modules that never change anything.
-READING = {"account_items", "k8s_sa_access"}
+READING = {"account_items", "k8s_sa_access", "k8s_sa_info"}
 
 Options = Mapping[str, Any]
 Examples = Callable[[str], "list[Ran]"]

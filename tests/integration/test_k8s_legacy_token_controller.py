@@ -16,7 +16,7 @@ from cluster.controlplane import Cluster
 from faults import legacy
 from faults.tokens import secret_names
 
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _legacy_token
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils import _inventory, _legacy_token
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
 
 MANAGER = "kube-controller-manager"
@@ -75,6 +75,16 @@ def test_an_account_that_is_gone_is_named_although_nobody_deletes_the_secret(idl
     legacy.make(idle, "default", "orphan", account="ghost")
     refused = run(idle, name="orphan", service_account="ghost", wait_timeout=300)
     assert refused["error"]["code"] == "account_missing"
+
+
+def test_the_inventory_names_orphans_and_what_is_empty(idle: Cluster) -> None:
+    legacy.make(idle, "default", "of-nobody", account="ghost")
+    legacy.make(idle, "default", "of-another", uid="11111111-2222-3333-4444-555555555555")
+    legacy.make(idle, "default", "waiting")
+    args = {"kubeconfig": str(idle.kubeconfig), "namespaces": ["default"]}
+    found = run_here(_inventory.USE_CASE, args, check_mode=False, diff=False)["legacy_tokens"]
+    states = {one["name"]: (one["orphan"], one["unpopulated"]) for one in found}
+    assert (states["of-nobody"], states["of-another"], states["waiting"]) == ((True, True), (True, True), (False, True))
 
 
 def test_what_a_run_left_is_of_the_account_that_lives(idle: Cluster) -> None:

@@ -147,7 +147,7 @@ def _mints(cluster: Cluster, mark: int, namespace: str) -> int:
     """How many tokens this collection was given in a namespace, by the audit log."""
     events = cluster.audit_events(mark)
     filled = {event["objectRef"]["name"] for event in events if _is_filling(event, namespace)}
-    requested = sum(
+    requested: int = sum(
         event["objectRef"].get("subresource") == "token"
         and event["objectRef"].get("namespace") == namespace
         and event["responseStatus"]["code"] == 201

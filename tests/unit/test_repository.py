@@ -65,7 +65,7 @@ LAYERS = (
     # grants
     {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
     # use cases: one for each module
-    {"_access", "_binding", "_legacy_token", "_service_account", "_token"},
+    {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token"},
     # all use cases from one list
     {"_accounts"},
 )
