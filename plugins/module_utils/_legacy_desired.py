@@ -87,7 +87,7 @@ class DesiredLegacyToken:
         Raises:
             InputError: it cannot be right.
         """
-        namespace, row = _names.namespace(item["namespace"]), _row(item["name"])
+        namespace, row = _names.namespace(item["namespace"]), _names.object_name(item["name"])
         desired = cls(
             ref=Ref(SECRET, namespace, row),
             account=Ref(SERVICE_ACCOUNT, namespace, _names.object_name(item["service_account"], "service_account")),
@@ -108,6 +108,10 @@ class DesiredLegacyToken:
 
     def _check(self) -> None:
         place = self.ref.place
+        if self.state == PRESENT and len(self.ref.name) > _LONGEST:
+            raise InputError(
+                f"name: {self.ref.name!r} is too long", f"use at most {_LONGEST} characters: it is also a label"
+            )
         if self.unused_for is not None and self.state != ABSENT:
             raise InputError(f"{place}: unused_for needs state: absent", "it says when a token may be deleted")
         for sink in self.sinks:
@@ -128,13 +132,6 @@ class DesiredLegacyToken:
             text = f"the token in {self.ref} never expires and is not rotated within 30 days"
             found.append(Finding("long_lived_token", text, "rotate it (rotate_after), or use k8s_sa_token", self.ref))
         return found
-
-
-def _row(given: object) -> str:
-    name = _names.object_name(given)
-    if len(name) > _LONGEST:
-        raise InputError(f"name: {name!r} is too long", f"use at most {_LONGEST} characters: it is also a label")
-    return name
 
 
 def _rotate_after(given: object) -> int | None:

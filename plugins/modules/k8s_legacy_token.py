@@ -52,7 +52,8 @@ attributes:
 options:
   name: &name
     description:
-      - The name of the Secret, at most 63 characters. Every token needs one, be it here or in O(legacy_tokens).
+      - The name of the Secret, at most 63 characters unless it is to be suspended or absent. Every token needs one, be
+        it here or in O(legacy_tokens).
       - After a rotation the token is in a Secret V(name-2), then V(name-3) and so on, see RV(secret_name). All of them
         belong together by the label V(tokenwright/legacy-token).
       - A Secret of that name which is there already and holds a token of the account becomes the first one. Its token

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role legacy_tokens: keeps and rotates what is in the list, and cleans up what was made by hand and is unused."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cluster.controlplane import Cluster
+from conftest import Play, Task
+from faults import legacy
+from faults.tokens import secret_names
+
+Run = Callable[..., Play]
+
+
+def role(tasks_from: str = "main", **variables: Any) -> list[dict[str, Any]]:
+    imported = {"name": "tokenwright.kubernetes.legacy_tokens", "tasks_from": tasks_from}
+    task = {"name": "The role", "ansible.builtin.import_role": imported, "vars": variables}
+    return [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+
+
+def test_a_list_is_kept_and_rotated(
+    cluster: Cluster, namespace: str, run_task: Task, run_playbook: Run, tmp_path: Path
+) -> None:
+    run_task("k8s_sa", name="app", namespace=namespace)
+    listed = [{"name": "tok", "service_account": "app", "namespace": namespace, "dest": str(tmp_path / "t")}]
+    predicted = run_playbook(role(legacy_tokens_list=listed), check=True)
+    made = run_playbook(role(legacy_tokens_list=listed))
+    again = run_playbook(role(legacy_tokens_list=listed))
+    assert [one.rc for one in (predicted, made, again)] == [0, 0, 0], made.stdout + made.stderr
+    assert [one.changed for one in (predicted, made, again)] == [1, 1, 0]
+    assert f"{namespace} tok tok missing" in made.stdout
+    time.sleep(1)
+    rotated = run_playbook(
+        role(legacy_tokens_list=listed, legacy_tokens_rotate_after=1, legacy_tokens_overlap=0,
+             legacy_tokens_on_retire="suspend")
+    )  # fmt: skip
+    assert (rotated.rc, rotated.changed, secret_names(cluster, namespace)) == (0, 1, ["tok", "tok-2"])
+    assert "eyJ" not in made.stdout + rotated.stdout
+
+
+def test_only_unused_tokens_that_were_made_by_hand_are_cleaned_up(
+    cluster: Cluster, namespace: str, run_task: Task, run_playbook: Run
+) -> None:
+    run_task("k8s_sa", name="app", namespace=namespace)
+    run_task("k8s_legacy_token", name="kept", service_account="app", namespace=namespace, verify="never")
+    for name in ("unused", "used", "listed", "mounted"):
+        legacy.make(cluster, namespace, name)
+        legacy.filled(cluster, namespace, name)
+    legacy.label(cluster, namespace, "used", f"{legacy.LAST_USED}=2099-01-01")
+    cluster.kubectl("patch", "serviceaccount", "app", "-n", namespace, "-p", '{"secrets": [{"name": "listed"}]}')
+    deployment = legacy.deployment("d", legacy.mounting("mounted"))
+    cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(deployment))
+    time.sleep(2)
+    # nobody knows what was before the server began to take note
+    early = run_playbook(role("clean", legacy_tokens_unused_for=1, legacy_tokens_namespaces=[namespace]))
+    assert (early.rc, early.changed) == (0, 0), early.stdout
+    with legacy.tracked_since(cluster, "2020-01-01"):
+        options = {"legacy_tokens_unused_for": 1, "legacy_tokens_namespaces": [namespace]}
+        predicted = run_playbook(role("clean", **options), check=True)
+        assert len(secret_names(cluster, namespace)) == 5
+        cleaned = run_playbook(role("clean", **options))
+        again = run_playbook(role("clean", **options))
+    assert [one.rc for one in (predicted, cleaned, again)] == [0, 0, 0], cleaned.stdout + cleaned.stderr
+    assert [one.changed for one in (predicted, cleaned, again)] == [1, 1, 0]
+    assert secret_names(cluster, namespace) == ["kept", "listed", "mounted", "used"]
+    assert "nothing is unused" in again.stdout
+
+
+def test_a_list_that_cannot_be_right_ends_before_a_request(cluster: Cluster, run_playbook: Run) -> None:
+    mark = cluster.audit_mark()
+    refused = run_playbook(role(legacy_tokens_list=[{"name": "Bad", "service_account": "a", "namespace": "b"}]))
+    assert refused.rc != 0
+    assert "legacy_tokens[0]" in refused.stdout + refused.stderr
+    assert not [event for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]
