@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from . import _access, _grant_desired, _service_account, _token_desired
+from . import _access, _grant_desired, _legacy_desired, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
 from ._kinds import SECRET
+from ._plan import UP_TO_DATE
 from ._shape import called, suggestion
 
 with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
@@ -39,12 +40,22 @@ _NOT_IN_A_TOKEN = {
     "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
 }
 
+# the same for a long-lived one, which has a name of its own
+_NOT_IN_A_LEGACY_TOKEN = {
+    **{key: _NOT_IN_A_TOKEN[key] for key in ("service_account", "namespace")},
+    "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_legacy_token",
+}
+
 _TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
+_LEGACY_OPTIONS = {
+    name: spec for name, spec in _legacy_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_LEGACY_TOKEN
+}
 _ACCESS_OPTIONS = {name: _access.ITEM_OPTIONS[name] for name in ("can", "cannot")}
 _OPTIONS: dict[str, dict[str, Any]] = {
     **_service_account.ITEM_OPTIONS,
     "access": {"type": "dict", "options": _ACCESS_OPTIONS},
     "grants": {"options": _grant_desired.ITEM_OPTIONS},
+    "legacy_tokens": {"options": _LEGACY_OPTIONS},
     "tokens": {"options": _TOKEN_OPTIONS},
 }
 
@@ -69,6 +80,7 @@ class Account:
     declared: Entry
     grants: tuple[Entry, ...]
     tokens: tuple[Entry, ...]
+    legacy_tokens: tuple[Entry, ...]
     access: tuple[Entry, ...]
 
     @property
@@ -120,6 +132,12 @@ KINDS: Mapping[str, Kind] = {
         _token_desired.refuse_shared_places,
         lambda account: account.tokens,
     ),
+    _legacy_desired.LIST: Kind(
+        _legacy_desired.ITEM_OPTIONS,
+        _legacy_desired.DesiredLegacyToken.from_item,
+        _legacy_desired.refuse_shared_places,
+        lambda account: account.legacy_tokens,
+    ),
     "access": Kind(
         _access.ITEM_OPTIONS,
         _access.DesiredAccess.from_item,
@@ -141,6 +159,8 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     _refuse_twice("account", ((account.title, account.declared.place) for account in accounts))
     grants = (grant for account in accounts for grant in account.grants)
     _refuse_twice("grant", ((_title_of_grant(grant.item), grant.place) for grant in grants))
+    long_lived = (token for account in accounts for token in account.legacy_tokens)
+    _refuse_twice("legacy token", ((_title_of_legacy(token.item), token.place) for token in long_lived))
     return accounts
 
 
@@ -170,7 +190,7 @@ def _reach(account: Account) -> Iterator[tuple[str, str | None]]:
     for grant in account.grants:
         namespace = grant.item.get("namespace")
         yield grant.place, None if namespace is None else str(namespace)
-    for token in account.tokens:
+    for token in (*account.tokens, *account.legacy_tokens):
         for index, sink in enumerate(token.item.get("sinks") or ()):
             if sink.get("type") == "secret" and not sink.get("connection") and sink.get("namespace"):
                 yield f"{token.place}.sinks[{index}]", str(sink["namespace"])
@@ -185,23 +205,28 @@ def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
 
     Returns:
         C(present) and C(absent): accounts that should be there, and that should not; C(bindings) and C(tokens): the
-        grants and the tokens of both. Every token says its C(state). C(access): what is to be proven of accounts that
-        should be there.
+        grants and the tokens of both, C(legacy_tokens): the long-lived ones. Every token says its C(state). C(access):
+        what is to be proven of accounts that should be there.
     """
     return {
         "present": [account.declared.item for account in accounts if account.is_wanted(now)],
         "absent": [account.declared.item for account in accounts if not account.is_wanted(now)],
         "bindings": [grant.item for account in accounts for grant in account.grants],
-        "tokens": [item for account in accounts for item in _tokens_of(account, now)],
+        "tokens": [item for account in accounts for item in _tokens_of(account, account.tokens, now)],
+        "legacy_tokens": [item for account in accounts for item in _tokens_of(account, account.legacy_tokens, now)],
         "access": [proof.item for account in accounts if account.is_wanted(now) for proof in account.access],
     }
 
 
-def _tokens_of(account: Account, now: datetime) -> Iterator[Item]:
+def _tokens_of(account: Account, tokens: Sequence[Entry], now: datetime) -> Iterator[Item]:
     """Nothing of an account that should not be there is kept: its tokens die with it, their places are of no use."""
-    gone = {} if account.is_wanted(now) else {"state": "absent"}
-    for token in account.tokens:
-        yield {"state": "present", **token.item, **gone}
+    is_wanted = account.is_wanted(now)
+    for token in tokens:
+        item = {"state": "present", **token.item}
+        if not is_wanted:
+            # also what is only to go when it is unused
+            item = {**{key: value for key, value in item.items() if key != "unused_for"}, "state": "absent"}
+        yield item
 
 
 def _parsed(text: str) -> object:
@@ -227,6 +252,10 @@ def _account(given: object, place: str) -> Account:
         grants=tuple(_grant(grant, where, item) for grant, where in _elements(entry.get("grants"), f"{place}.grants")),
         tokens=tuple(
             _token_of(token, where, item) for token, where in _elements(entry.get("tokens"), f"{place}.tokens")
+        ),
+        legacy_tokens=tuple(
+            _token_of(token, where, item)
+            for token, where in _elements(entry.get("legacy_tokens"), f"{place}.legacy_tokens")
         ),
         access=() if entry.get("access") is None else (_access_of(entry["access"], f"{place}.access", item),),
     )
@@ -276,7 +305,7 @@ def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -
     known = {alias for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
     for key, value in given.items():
         if key not in known:
-            raise InputError(f"{place}: {key} is unknown here", _hint(str(key), known, options is _TOKEN_OPTIONS))
+            raise InputError(f"{place}: {key} is unknown here", _hint(str(key), known, options))
         if key in options:
             _check_inner(value, options[key], f"{place}.{key}")
     return dict(given)
@@ -294,8 +323,14 @@ def _check_inner(value: object, rule: Mapping[str, Any], place: str) -> None:
         _checked(element, suboptions, where)
 
 
-def _hint(key: str, known: Iterable[str], in_a_token: bool) -> str:
-    return _NOT_IN_A_TOKEN[key] if in_a_token and key in _NOT_IN_A_TOKEN else suggestion(key, known)
+def _hint(key: str, known: Iterable[str], options: Mapping[str, Any]) -> str:
+    foreign = {id(_TOKEN_OPTIONS): _NOT_IN_A_TOKEN, id(_LEGACY_OPTIONS): _NOT_IN_A_LEGACY_TOKEN}.get(id(options), {})
+    return foreign.get(key) or suggestion(key, known)
+
+
+def _title_of_legacy(token: Outcome) -> str:
+    """The same for an item and for its outcome."""
+    return f"{token['namespace']}/{token.get('name')}"
 
 
 def _title_of_grant(grant: Outcome) -> str:
@@ -327,6 +362,7 @@ class Results:
         accounts: outcomes by C(namespace/name).
         grants: outcomes by the same, or C(cluster-wide name).
         tokens: outcomes by account, in order.
+        legacy_tokens: outcomes by C(namespace/name) of the token.
         access: outcomes by C(namespace/name).
         pruned: what left its set (entries of C(actions)).
     """
@@ -334,16 +370,19 @@ class Results:
     accounts: Mapping[str, Outcome]
     grants: Mapping[str, Outcome]
     tokens: Mapping[str, Sequence[Outcome]]
+    legacy_tokens: Mapping[str, Outcome]
     access: Mapping[str, Outcome]
     pruned: tuple[Outcome, ...]
 
     @classmethod
     def gather(
         cls,
+        *,
         accounts: Outcome | None = None,
         removals: Outcome | None = None,
         bindings: Outcome | None = None,
         tokens: Outcome | None = None,
+        legacy_tokens: Outcome | None = None,
         access: Outcome | None = None,
     ) -> Results:
         """From registered results of bulk tasks; a skipped task has nothing to say."""
@@ -351,11 +390,16 @@ class Results:
         for outcome in _outcomes(tokens):
             minted[f"{outcome['namespace']}/{outcome['service_account']}"].append(outcome)
         about = [*_outcomes(removals), *_outcomes(accounts)]
-        actions = [entry for result in (bindings, tokens, removals) for entry in (result or {}).get("actions") or ()]
+        actions = [
+            entry
+            for result in (bindings, tokens, legacy_tokens, removals)
+            for entry in (result or {}).get("actions") or ()
+        ]
         return cls(
             accounts={f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in about},
             grants={_title_of_grant(outcome): outcome for outcome in _outcomes(bindings)},
             tokens=minted,
+            legacy_tokens={_title_of_legacy(outcome): outcome for outcome in _outcomes(legacy_tokens)},
             access={f"{outcome['namespace']}/{outcome['service_account']}": outcome for outcome in _outcomes(access)},
             pruned=tuple(entry for entry in actions if entry["reason"] == "not_in_list"),
         )
@@ -387,7 +431,8 @@ def summary(accounts: Sequence[Account], results: Results, *, check_mode: bool) 
 def _of_account(account: Account, results: Results) -> list[str]:
     """The lines of an account with an empty one behind them; none if nothing is known of it."""
     outcome = results.accounts.get(account.title, {})
-    facts = [*_of_grants(account, results), *_of_tokens(account, results), *_of_access(account, results)]
+    facts = [*_of_grants(account, results), *_of_tokens(account, results)]
+    facts += [*_of_legacy_tokens(account, results), *_of_access(account, results)]
     if not outcome and not facts:
         return []
     title = account.title + _absent(outcome, "service_account") + _why(outcome)
@@ -413,6 +458,33 @@ def _of_tokens(account: Account, results: Results) -> Iterator[str]:
             yield from _of_revoked(token.item.get("handle"), outcome, is_gone=is_gone)
         else:
             yield from _of_kept(outcome)
+
+
+def _of_legacy_tokens(account: Account, results: Results) -> Iterator[str]:
+    """The Secrets that long-lived tokens are in, and their other places."""
+    for token in account.legacy_tokens:
+        outcome = results.legacy_tokens.get(_title_of_legacy(token.item))
+        if not outcome:
+            continue
+        name, secret = str(token.item["name"]), outcome.get("secret_name")
+        if _has_failed(outcome):
+            yield _line(_FAILED, "legacy", name)
+            yield from _failure(outcome)
+        elif secret is None:
+            yield _removal("legacy", name, was_there=outcome["changed"])
+            yield from (_removal("token", sink["place"], was_there=sink["changed"]) for sink in outcome["sinks"])
+        else:
+            yield from _of_legacy_token(secret, outcome)
+
+
+def _of_legacy_token(secret: str, outcome: Outcome) -> Iterator[str]:
+    """One that is there: new, changed for a reason, or as it was."""
+    reason = outcome["reason"]
+    why = "" if reason in (UP_TO_DATE, "missing") else f" ({reason})"
+    mark = _CREATED if reason == "missing" else _CHANGED if outcome["changed"] else _SAME
+    yield _line(mark, "legacy", secret + why)
+    for sink in outcome["sinks"]:
+        yield _line(mark if sink["changed"] else _SAME, "token", sink["place"])
 
 
 def _of_access(account: Account, results: Results) -> Iterator[str]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from ._kinds import SECRET, SERVICE_ACCOUNT, Ref
 from ._legacy_rows import ON_RETIRE, ROW_LABEL, Rule, number_of
 from ._reviews import AUTO, MODES
 from ._sinks import SINK_OPTIONS, DesiredSink, sinks_from_item
+from ._tenants import refuse_shared_files
 
 LIST = "legacy_tokens"
 
@@ -132,6 +133,15 @@ class DesiredLegacyToken:
             text = f"the token in {self.ref} never expires and is not rotated within 30 days"
             found.append(Finding("long_lived_token", text, "rotate it (rotate_after), or use k8s_sa_token", self.ref))
         return found
+
+
+def refuse_shared_places(desired: Sequence[DesiredLegacyToken]) -> None:
+    """Two tokens in one file would replace each other on every run.
+
+    Raises:
+        InputError: a token file is the place of two, or a kubeconfig's place too.
+    """
+    refuse_shared_files([(item.ref.place, item.sinks) for item in desired], LIST)
 
 
 def _rotate_after(given: object) -> int | None:

@@ -21,7 +21,7 @@ from ._entry import UseCase
 from ._errors import ProvisionError, Target
 from ._findings import RiskPolicy, transport_findings
 from ._kinds import SECRET, Object, uid_of
-from ._legacy_desired import ABSENT, ITEM_OPTIONS, LIST, PRESENT, DesiredLegacyToken
+from ._legacy_desired import ABSENT, ITEM_OPTIONS, LIST, PRESENT, DesiredLegacyToken, refuse_shared_places
 from ._legacy_ending import LegacyEnder
 from ._legacy_keeping import LegacyKeeper
 from ._legacy_ledger import Ledger
@@ -32,7 +32,7 @@ from ._plan import Outcome
 from ._redact import Secrets
 from ._reviews import Reviewer
 from ._sinks import Sink
-from ._tenants import refuse_shared_entries, refuse_shared_files
+from ._tenants import refuse_shared_entries
 from ._workloads import UsesByNamespace
 from ._workshop import Workshop
 
@@ -60,7 +60,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         lambda item: DesiredLegacyToken.from_item(item, set_name),
         lambda desired: desired.ref.place,
     )
-    refuse_shared_files([(item.ref.place, item.sinks) for item in items.desired], LIST)
+    refuse_shared_places(items.desired)
     warnings = risks.judge(finding for item in items.desired for finding in item.findings)
     options = ConnectionOptions.from_params(params)
     api = connect(options, secrets, pool_size=params["workers"])

@@ -286,7 +286,7 @@ error:
       returned: always
     missing_rules:
       description:
-        - Always empty; what an account lacks is in RV(explain[].missing_rule).
+        - Always empty.
       type: list
       elements: dict
       returned: always

@@ -79,3 +79,32 @@ def test_a_list_that_cannot_be_right_ends_before_a_request(cluster: Cluster, run
     assert refused.rc != 0
     assert "legacy_tokens[0]" in refused.stdout + refused.stderr
     assert not [event for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]
+
+
+def test_the_list_of_accounts_has_long_lived_tokens_too(
+    cluster: Cluster, namespace: str, run_playbook: Run, tmp_path: Path
+) -> None:
+    account: dict[str, Any] = {
+        "name": "app",
+        "namespace": namespace,
+        "legacy_tokens": [{"name": "tok", "rotate_after": "30d", "dest": str(tmp_path / "t")}],
+    }
+
+    def play(state: str = "present", tasks_from: str = "main", check: bool = False) -> Play:
+        imported = {"name": "tokenwright.kubernetes.service_accounts", "tasks_from": tasks_from}
+        variables = {"service_accounts_list": [{**account, "state": state}]}
+        task = {"name": "The role", "ansible.builtin.import_role": imported, "vars": variables}
+        return run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}], check=check)
+
+    runs = [play(check=True), play(), play(), play(tasks_from="renew")]
+    assert [(one.rc, one.changed) for one in runs] == [(0, 2), (0, 2), (0, 0), (0, 0)], runs[1].stdout
+    assert "+ legacy   tok" in runs[1].stdout
+    assert "+ token    " in runs[1].stdout
+    revoked = play(tasks_from="revoke")
+    assert (revoked.rc, revoked.changed, secret_names(cluster, namespace)) == (0, 1, []), revoked.stdout
+    assert "- legacy   tok" in revoked.stdout
+    # the place was cleared with it, so nothing tells that this name was used before
+    assert play().changed == 1
+    gone = play("absent")
+    assert (gone.rc, gone.changed, secret_names(cluster, namespace)) == (0, 2, []), gone.stdout
+    assert not (tmp_path / "t").exists()

@@ -89,6 +89,23 @@ def test_a_token_is_one_of_its_account() -> None:
     ]
 
 
+def test_a_long_lived_token_is_one_of_its_account() -> None:
+    given = account(legacy_tokens=[{"name": "tok", "rotate_after": "30d"}, {"name": "two", "state": "suspended"}])
+    of_app = {"service_account": "app", "namespace": "ci"}
+    assert account_items([given])["legacy_tokens"] == [
+        {**of_app, "state": "present", "name": "tok", "rotate_after": "30d"},
+        {**of_app, "state": "suspended", "name": "two"},
+    ]
+
+
+def test_a_long_lived_token_goes_with_its_account_used_or_not() -> None:
+    tokens = [{"name": "tok", "state": "absent", "unused_for": "90d"}]
+    kept = account_items([account(legacy_tokens=tokens)])["legacy_tokens"]
+    gone = account_items([account(state="absent", legacy_tokens=tokens)])["legacy_tokens"]
+    assert [one.get("unused_for") for one in kept + gone] == ["90d", None]
+    assert [one["state"] for one in gone] == ["absent"]
+
+
 def test_all_a_token_can_be_may_be_said() -> None:
     token = {
         "bound_object_ref": {"kind": "Pod", "name": "app-0"},
@@ -229,6 +246,14 @@ MISTAKES: list[tuple[object, str]] = [
         f"{L}[0].tokens[0]: namespace is unknown here: it is the account's",
     ),
     (
+        [account(legacy_tokens=[{"name": "a", "service_account": "b"}])],
+        f"{L}[0].legacy_tokens[0]: service_account is unknown here: it is the account",
+    ),
+    (
+        [account(legacy_tokens=[{"name": "a"}]), account(name="b", legacy_tokens=[{"name": "a"}])],
+        f"{L}[1].legacy_tokens[0]: the legacy token ci/a is at {L}[0].legacy_tokens[0] already",
+    ),
+    (
         [account(tokens=[{"return_token": True}])],
         f"{L}[0].tokens[0]: return_token is unknown here: "
         "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
@@ -251,6 +276,14 @@ MISTAKES: list[tuple[object, str]] = [
     ([account(expires_at="tomorrow")], f"{L}[0]: expires_at: tomorrow is not an RFC 3339 time: write it like"),
     ([account(state="gone")], f"{L}[0]: value of state must be one of: present, absent, got: gone"),
     ([account(grants=[{}])], f"{L}[0].grants[0]: ci/app: no role is given: say one of role, cluster_role, rules"),
+    (
+        [account(legacy_tokens=[{"rotate_after": "30d"}])],
+        f"{L}[0].legacy_tokens[0]: name is ",
+    ),
+    (
+        [account(legacy_tokens=[{"name": "a", "overlap": "soon"}])],
+        f"{L}[0].legacy_tokens[0]: overlap: 'soon' is not a duration",
+    ),
     ([account(tokens=[{}])], f"{L}[0].tokens[0]: ci/app: nothing would keep the token: give a place"),
     (
         [account(tokens=[{"dest": "/run/a", "expiration_seconds": 5}])],
@@ -391,6 +424,32 @@ def test_a_token_that_was_taken_away_is_its_places_and_what_became_of_it(
     assert account_summary(given, tokens=result(answer))[:-1] == ["  account  ci/app", *lines, ""]
 
 
+FAILED = {"status": "failed", "changed": False, "reason": "forbidden", "msg": "cannot do it: ask", "actions": []}
+
+
+def long_lived(secret: str | None, reason: str, *, changed: bool = True, sinks: bool = False) -> Item:
+    found = {"name": "tok", "namespace": "ci", "status": "changed" if changed else "ok", "changed": changed}
+    return {**found, "reason": reason, "secret_name": secret, "actions": [], "sinks": [place(changed)] if sinks else []}
+
+
+LEGACY_LINES: list[tuple[Item, list[str]]] = [
+    (long_lived("tok", "missing", sinks=True), ["+ legacy   tok", "+ token    /run/a"]),
+    (long_lived("tok", "up_to_date", changed=False, sinks=True), ["  legacy   tok", "  token    /run/a"]),
+    (long_lived("tok-2", "due", sinks=True), ["~ legacy   tok-2 (due)", "~ token    /run/a"]),
+    (long_lived("tok", "suspended"), ["~ legacy   tok (suspended)"]),
+    (long_lived("tok", "recently_used", changed=False), ["  legacy   tok (recently_used)"]),
+    (long_lived(None, "revoked", sinks=True), ["- legacy   tok", "- token    /run/a"]),
+    (long_lived(None, "up_to_date", changed=False), ["  legacy   tok (absent)"]),
+    ({**FAILED, "name": "tok", "namespace": "ci"}, ["! legacy   tok", f"  failed   {FAILED['msg']}"]),
+]
+
+
+@pytest.mark.parametrize(("answer", "lines"), LEGACY_LINES)
+def test_a_long_lived_token_is_its_secret_and_its_places(answer: Item, lines: list[str]) -> None:
+    given = [account(legacy_tokens=[{"name": "tok"}])]
+    assert account_summary(given, legacy_tokens=result(answer))[:-1] == ["  account  ci/app", *lines, ""]
+
+
 def test_a_token_does_not_outlive_its_account() -> None:
     given = [account(state="absent", tokens=[{"dest": "/run/a"}])]
     results: dict[str, Any] = {
@@ -413,7 +472,6 @@ def test_what_no_result_is_about_is_left_out() -> None:
     ]
 
 
-FAILED = {"status": "failed", "changed": False, "reason": "forbidden", "msg": "cannot do it: ask", "actions": []}
 FAILURES: list[tuple[Item, str]] = [
     ({"dest": "/run/a"}, "! token    /run/a"),
     ({"dest": "/run/a", "kubeconfig_dest": "/run/b", "handle": "h"}, "! token    /run/a, /run/b, handle h"),
