@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cluster.controlplane import Cluster
-from conftest import Play, Task
+from conftest import ROOT, Play, Task
 from faults import legacy
 from faults.tokens import secret_names
 
@@ -71,6 +72,17 @@ def test_only_unused_tokens_that_were_made_by_hand_are_cleaned_up(
     assert [one.changed for one in (predicted, cleaned, again)] == [1, 1, 0]
     assert secret_names(cluster, namespace) == ["kept", "listed", "mounted", "used"]
     assert "nothing is unused" in again.stdout
+
+
+def test_the_playbook_of_the_readme_runs_twice(cluster: Cluster, run_playbook: Run, tmp_path: Path) -> None:
+    text = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "roles/legacy_tokens/README.md").read_text(), re.M | re.S)[0]
+    home = {"HOME": str(tmp_path)}
+    try:
+        first, second = run_playbook(text, env=home), run_playbook(text, env=home)
+    finally:
+        cluster.kubectl("delete", "namespace", "ci", "--ignore-not-found", "--timeout=90s")
+    assert (first.rc, second.rc) == (0, 0), first.stdout + second.stdout
+    assert (first.changed, second.changed) == (2, 0)
 
 
 def test_a_list_that_cannot_be_right_ends_before_a_request(cluster: Cluster, run_playbook: Run) -> None:
