@@ -300,7 +300,13 @@ def test_a_namespace_that_does_not_exist_is_told(app: Options, run_task: Task) -
 
 
 def test_what_is_not_served_is_told_because_its_refusal_proves_nothing(app: Options, run_task: Task) -> None:
-    cannot = ["get secret", "get deployments", "list nodes", "create serviceaccounts/token", "get namespaces named default"]
+    cannot = [
+        "get secret",
+        "get deployments",
+        "list nodes",
+        "create serviceaccounts/token",
+        "get namespaces named default",
+    ]
     told = run_task("k8s_sa_access", **app, cannot=cannot)
     assert told["reason"] == "holds"
     assert [text.partition(": ")[2] for text in told["warnings"]] == [
