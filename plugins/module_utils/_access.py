@@ -41,6 +41,9 @@ LIST = "accounts"
 # what was to be proven is, or there was nothing but a question
 HOLDS, ANSWERED = "holds", "answered"
 
+# so many entries that are not as expected are told in words; all of them are among the verdicts
+_MANY = 10
+
 ITEM_OPTIONS: dict[str, dict[str, Any]] = {
     "service_account": {"type": "str", "aliases": ["name"]},
     "namespace": {"type": "str"},
@@ -158,7 +161,8 @@ def _items(params: Mapping[str, Any]) -> Items[DesiredAccess]:
         return Items((), bulk=False)
     items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredAccess.from_item, lambda item: item.ref.place)
     given = [params, *(params[LIST] or ())]
-    asks = any(one.get(option) is not None for one in given for option in ("can", "cannot", "who_can"))
+    # what is empty proves nothing, and would seem to
+    asks = any(one.get(option) for one in given for option in ("can", "cannot", "who_can"))
     if not asks and items.desired and not any(item.effective_rules for item in items.desired):
         raise InputError("nothing is asked", "give can, cannot, who_can or effective_rules")
     return items
@@ -269,7 +273,8 @@ class Proof:
         reasons = self._explain(item, verdicts, rows, outcome)
         if item.effective_rules:
             outcome.returned["effective_rules"] = self._effective_rules(item, outcome)
-        outcome.msg = f"{sum(verdict.holds for verdict in verdicts)} of {len(verdicts)} entries hold"
+        held = sum(verdict.holds for verdict in verdicts)
+        outcome.msg = f"{held} of {len(verdicts)} entries hold" if verdicts else "answered"
         _judge(verdicts, reasons, exists, item.ref)
 
     def _exists(self, item: DesiredAccess, outcome: Outcome) -> bool | None:
@@ -368,8 +373,11 @@ def _judge(verdicts: Sequence[Verdict], reasons: Mapping[Entry, str], exists: bo
         what = "; ".join(["does not exist", *found])
         raise ApiError(f"{ref} {what}", code="account_missing", hint="make it (k8s_sa), or correct its name")
     if found:
+        left_out = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
         raise ApiError(
-            "; ".join(found), code="access_deviates", hint="change the grants (k8s_sa_binding) or the list of entries"
+            "; ".join([*found[:_MANY], *left_out]),
+            code="access_deviates",
+            hint="change the grants (k8s_sa_binding) or the list of entries",
         )
 
 
@@ -386,8 +394,9 @@ def _told(
     if answers is not None:
         result["who_can"] = answers
     if not bulk:
-        sentence = f"{outcomes[0].title}: {result['msg']}" if outcomes else f"{len(answers or ())} questions answered"
-        return {**result, "msg": sentence}
+        count = len(answers or ())
+        answered = f"{count} question{'' if count == 1 else 's'} answered"
+        return {**result, "msg": f"{outcomes[0].title}: {result['msg']}" if outcomes else answered}
     if result.get("failed"):
         return result
     is_proof = any(outcome.returned["verdicts"] for outcome in outcomes)

@@ -11,7 +11,9 @@ Source: Kubernetes API, rbac.authorization.k8s.io/v1. All lists are atomic there
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
@@ -97,12 +99,15 @@ class Granter:
         self._policy = policy
         self._discovery = discovery
         self._check_mode = check_mode
+        # predictions are made in turn: what one would make is there for the next
+        self._turn = Lock() if check_mode else nullcontext()
 
     def work(self, item: DesiredGrant, outcome: Outcome) -> None:
         """One grant: its risks first, which may forbid it."""
         said = self._judge(item, outcome)
         try:
-            self._reconcile(item, outcome)
+            with self._turn:
+                self._reconcile(item, outcome)
         except ForbiddenError as error:
             if item.role_ref:
                 name_bindable(error, item.role_ref)
@@ -130,6 +135,8 @@ class Granter:
             return self._with_doubts(todo, item, state)
 
         state = converge(self._api, outcome, refs, live, planned, check_mode=self._check_mode)
+        if self._check_mode:
+            live.update(state)
         outcome.before, outcome.after = only_differing(outcome.before, outcome.after)
         # a role that is only referred to is not ours to show, and may have hundreds of rules
         role = state.get(item.role_ref) if item.role_ref and item.makes_role else None

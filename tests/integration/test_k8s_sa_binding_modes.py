@@ -99,6 +99,20 @@ def test_what_is_not_there_need_not_be_taken_away(run_task: Task, options: Optio
     assert not run_task("k8s_sa_binding", **options, **nothing)["changed"]
 
 
+def test_a_role_that_two_grants_add_to_is_predicted_to_be_made_once(
+    cluster: Cluster, namespace: str, run_task: Task
+) -> None:
+    shared = {"namespace": namespace, "role_name": "shared", "rules_mode": "append"}
+    bindings = [{**shared, "name": name, "rules": [rule]} for name, rule in (("a", READ_PODS), ("b", WATCH_PODS))]
+    predicted = run_task("k8s_sa_binding", check_mode=True, bindings=bindings)
+    done = run_task("k8s_sa_binding", bindings=bindings)
+    assert not done.get("failed"), done["msg"]
+    assert sorted(writes_of(predicted)) == sorted(writes_of(done))
+    assert [one["verb"] for one in done["actions"] if one["kind"] == "Role"] == ["create", "update"]
+    rules = live(cluster, "role", "shared", namespace)["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+
+
 def test_rules_are_added_and_taken_away(cluster: Cluster, namespace: str, run_task: Task, options: Options) -> None:
     both(run_task, **options, rules=[READ_PODS])
     both(run_task, **options, rules=[WATCH_PODS], rules_mode="append")
