@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter account_summary: what it does is in module_utils/_accounts.py, how to use it in account_summary.yml."""
+"""The filter account_summary: how to use it is in account_summary.yml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._accounts import Results, read_accounts, summary
+from ..module_utils._account_summary import Results, summary
+from ..module_utils._accounts import read_accounts
 from ..module_utils._errors import InputError
 from ..plugin_utils._plain import plain
 

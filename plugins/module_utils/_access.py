@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _auth, _bulk, _findings, _names
+from ._access_desired import ITEM_OPTIONS, LIST, DesiredAccess
 from ._access_entries import ANYWHERE, EVERYWHERE, Entry, entries_of
 from ._access_reviews import POLL, AccessReviewer
 from ._api import Access, Api, connect
@@ -29,29 +30,18 @@ from ._entry import UseCase
 from ._errors import ApiError, ForbiddenError, InputError, ProvisionError
 from ._findings import RiskPolicy, transport_findings
 from ._granting import Identity, Policy, effective_rules, finding, grants, needed_rule, who_can
-from ._kinds import SERVICE_ACCOUNT, Ref
+from ._kinds import Ref
 from ._namespaces import namespace_ref
 from ._plan import Outcome
 from ._policy import Once, read_policy
 from ._redact import Secrets
 from ._served import Served
 
-LIST = "accounts"
-
 # what was to be proven is, or there was nothing but a question
 HOLDS, ANSWERED = "holds", "answered"
 
 # so many entries that are not as expected are told in words; all of them are among the verdicts
 _MANY = 10
-
-ITEM_OPTIONS: dict[str, dict[str, Any]] = {
-    "service_account": {"type": "str", "aliases": ["name"]},
-    "namespace": {"type": "str"},
-    "can": {"type": "list", "elements": "raw"},
-    "cannot": {"type": "list", "elements": "raw"},
-    "explain": {"type": "bool", "default": False},
-    "effective_rules": {"type": "bool", "default": False},
-}
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_bulk.with_list(ITEM_OPTIONS, LIST),
@@ -61,44 +51,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_findings.ARGUMENT_SPEC,
     **_auth.ARGUMENT_SPEC,
 }
-
-
-@dataclass(frozen=True)
-class DesiredAccess:
-    """What is to be proven of one account.
-
-    Attributes:
-        ref: the account.
-        table: entries, and whether each is to be allowed.
-        explain: whether to say why, also where all is as expected.
-        effective_rules: whether to tell all that it may do.
-    """
-
-    ref: Ref
-    table: Mapping[Entry, bool]
-    explain: bool
-    effective_rules: bool
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> DesiredAccess:
-        """Check one merged item.
-
-        Raises:
-            InputError: it cannot be right.
-        """
-        namespace = _names.namespace(item["namespace"])
-        ref = Ref(SERVICE_ACCOUNT, namespace, _names.object_name(item["service_account"], "service_account"))
-        can, cannot = (entries_of(item[option], option, namespace) for option in ("can", "cannot"))
-        for entry in can:
-            if entry in cannot:
-                raise InputError(f"{ref.place}: {str(entry)!r} is in can and in cannot", "leave one of them out")
-        table = {**dict.fromkeys(can, True), **dict.fromkeys(cannot, False)}
-        return cls(ref, table, explain=item["explain"], effective_rules=item["effective_rules"])
-
-    @property
-    def identity(self) -> Identity:
-        """The account as the authorizers see it."""
-        return Identity.of_account(self.ref.namespace, self.ref.name)
 
 
 @dataclass(frozen=True)
@@ -233,6 +185,11 @@ def _odd(entry: Entry, served: Served) -> list[str]:
     return [f"{str(entry)!r}: {text}" for text in said]
 
 
+def _identity(item: DesiredAccess) -> Identity:
+    """The account as the authorizers see it."""
+    return Identity.of_account(item.ref.namespace, item.ref.name)
+
+
 def _begin(item: DesiredAccess) -> Outcome:
     identity = {"service_account": item.ref.name, "namespace": item.ref.namespace}
     return Outcome(identity=identity, title=item.ref.place, reason=HOLDS if item.table else ANSWERED)
@@ -291,7 +248,7 @@ class Proof:
     def _verdict(self, item: DesiredAccess, entry: Entry) -> Verdict:
         """The server's answer, asked for again as long as it may still change by itself."""
         while True:
-            verdict = Verdict(entry, item.table[entry], self._answer(item.identity, entry))
+            verdict = Verdict(entry, item.table[entry], self._answer(_identity(item), entry))
             if self._is_final(item, verdict) or time.monotonic() >= self.deadline:
                 return verdict
             time.sleep(POLL)
@@ -300,7 +257,7 @@ class Proof:
         """The authorizer's cache follows what is stored; with a look at that there is no need to believe it."""
         if not verdict.holds or not item.explain or self.policy().gap(verdict.entry.namespace):
             return verdict.holds
-        return bool(grants(self.policy(), item.identity, verdict.entry)) == verdict.access.allowed
+        return bool(grants(self.policy(), _identity(item), verdict.entry)) == verdict.access.allowed
 
     def _answer(self, identity: Identity, entry: Entry) -> Access:
         if entry.namespace != ANYWHERE:
@@ -327,8 +284,8 @@ class Proof:
             return {verdict.entry: verdict.access.said for verdict, dummy in wanted}
         explained = []
         for verdict, row in wanted:
-            row["granted_by"] = [one.as_dict() for one in grants(policy, item.identity, verdict.entry)]
-            explained.append(_explained(policy, item.identity, verdict))
+            row["granted_by"] = [one.as_dict() for one in grants(policy, _identity(item), verdict.entry)]
+            explained.append(_explained(policy, _identity(item), verdict))
         outcome.returned["explain"] = explained
         return {verdict.entry: one["evidence"] for (verdict, dummy), one in zip(wanted, explained, strict=True)}
 
@@ -346,7 +303,7 @@ class Proof:
         gap = self.policy().gap(ANYWHERE)
         if gap:
             outcome.warn([f"effective_rules of {item.ref.place} may not be all, because {gap.what} ({gap.hint})"])
-        return effective_rules(self.policy(), item.identity)
+        return effective_rules(self.policy(), _identity(item))
 
 
 def _explained(policy: Policy, identity: Identity, verdict: Verdict) -> dict[str, Any]:

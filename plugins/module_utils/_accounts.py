@@ -2,32 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One list of accounts, with their grants, tokens and access: taken apart into the lists of the modules, and summed up.
+"""One list of accounts, with their grants, tokens and access: checked and taken apart into the lists of the modules.
 
 What an account, a grant, a token and the access of an account may say is what the modules' own ITEM_OPTIONS say.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from . import _access, _grant_desired, _legacy_desired, _service_account, _token_desired
+from . import _access_desired, _grant_desired, _legacy_desired, _service_account, _token_desired
 from ._durations import instant
 from ._errors import InputError
-from ._kinds import SECRET
-from ._plan import UP_TO_DATE
 from ._shape import called, suggestion
 
 with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
     import yaml
 
 Item: TypeAlias = "dict[str, Any]"
-Outcome: TypeAlias = Mapping[str, Any]
 
 # the role variable, in messages
 LIST = "service_accounts_list"
@@ -50,7 +46,7 @@ _TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items
 _LEGACY_OPTIONS = {
     name: spec for name, spec in _legacy_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_LEGACY_TOKEN
 }
-_ACCESS_OPTIONS = {name: _access.ITEM_OPTIONS[name] for name in ("can", "cannot")}
+_ACCESS_OPTIONS = {name: _access_desired.ITEM_OPTIONS[name] for name in ("can", "cannot")}
 _OPTIONS: dict[str, dict[str, Any]] = {
     **_service_account.ITEM_OPTIONS,
     "access": {"type": "dict", "options": _ACCESS_OPTIONS},
@@ -139,8 +135,8 @@ KINDS: Mapping[str, Kind] = {
         lambda account: account.legacy_tokens,
     ),
     "access": Kind(
-        _access.ITEM_OPTIONS,
-        _access.DesiredAccess.from_item,
+        _access_desired.ITEM_OPTIONS,
+        _access_desired.DesiredAccess.from_item,
         lambda dummy: None,  # there is one for an account
         lambda account: account.access,
     ),
@@ -158,9 +154,9 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     accounts = tuple(_account(entry, place) for entry, place in _elements(listed, LIST))
     _refuse_twice("account", ((account.title, account.declared.place) for account in accounts))
     grants = (grant for account in accounts for grant in account.grants)
-    _refuse_twice("grant", ((_title_of_grant(grant.item), grant.place) for grant in grants))
+    _refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants))
     long_lived = (token for account in accounts for token in account.legacy_tokens)
-    _refuse_twice("legacy token", ((_title_of_legacy(token.item), token.place) for token in long_lived))
+    _refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived))
     return accounts
 
 
@@ -328,12 +324,12 @@ def _hint(key: str, known: Iterable[str], options: Mapping[str, Any]) -> str:
     return foreign.get(key) or suggestion(key, known)
 
 
-def _title_of_legacy(token: Outcome) -> str:
+def title_of_legacy(token: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome."""
     return f"{token['namespace']}/{token.get('name')}"
 
 
-def _title_of_grant(grant: Outcome) -> str:
+def title_of_grant(grant: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome, which both have no namespace when the grant is cluster-wide."""
     namespace = grant.get("namespace")
     return f"{namespace}/{grant['name']}" if namespace else f"cluster-wide {grant['name']}"
@@ -346,234 +342,3 @@ def _refuse_twice(what: str, identities: Iterable[tuple[str, str]]) -> None:
             hint = "give one of them a name of its own" if what == "grant" else "put both into one entry"
             raise InputError(f"{place}: the {what} {identity} is at {first[identity]} already", hint)
         first[identity] = place
-
-
-# The summary: a line for every fact, so that no line gets long, with a mark in front of what changes.
-
-_CREATED, _CHANGED, _REMOVED, _FAILED, _SAME = "+", "~", "-", "!", " "
-_MEANINGS = {_CREATED: "created", _CHANGED: "changed", _REMOVED: "removed"}
-
-
-@dataclass(frozen=True)
-class Results:
-    """What the role's tasks answered, found by what it is about.
-
-    Attributes:
-        accounts: outcomes by C(namespace/name).
-        grants: outcomes by the same, or C(cluster-wide name).
-        tokens: outcomes by account, in order.
-        legacy_tokens: outcomes by C(namespace/name) of the token.
-        access: outcomes by C(namespace/name).
-        pruned: what left its set (entries of C(actions)).
-    """
-
-    accounts: Mapping[str, Outcome]
-    grants: Mapping[str, Outcome]
-    tokens: Mapping[str, Sequence[Outcome]]
-    legacy_tokens: Mapping[str, Outcome]
-    access: Mapping[str, Outcome]
-    pruned: tuple[Outcome, ...]
-
-    @classmethod
-    def gather(
-        cls,
-        *,
-        accounts: Outcome | None = None,
-        removals: Outcome | None = None,
-        bindings: Outcome | None = None,
-        tokens: Outcome | None = None,
-        legacy_tokens: Outcome | None = None,
-        access: Outcome | None = None,
-    ) -> Results:
-        """From registered results of bulk tasks; a skipped task has nothing to say."""
-        minted: dict[str, list[Outcome]] = defaultdict(list)
-        for outcome in _outcomes(tokens):
-            minted[f"{outcome['namespace']}/{outcome['service_account']}"].append(outcome)
-        about = [*_outcomes(removals), *_outcomes(accounts)]
-        actions = [
-            entry
-            for result in (bindings, tokens, legacy_tokens, removals)
-            for entry in (result or {}).get("actions") or ()
-        ]
-        return cls(
-            accounts={f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in about},
-            grants={_title_of_grant(outcome): outcome for outcome in _outcomes(bindings)},
-            tokens=minted,
-            legacy_tokens={_title_of_legacy(outcome): outcome for outcome in _outcomes(legacy_tokens)},
-            access={f"{outcome['namespace']}/{outcome['service_account']}": outcome for outcome in _outcomes(access)},
-            pruned=tuple(entry for entry in actions if entry["reason"] == "not_in_list"),
-        )
-
-
-def _outcomes(result: Outcome | None) -> Sequence[Outcome]:
-    return (result or {}).get("outcomes") or ()
-
-
-def summary(accounts: Sequence[Account], results: Results, *, check_mode: bool) -> list[str]:
-    """What is there now, or in check mode would be: accounts, what they may do, where their tokens are and until when.
-
-    Args:
-        accounts: the list; what no result is about is left out.
-        results: what came of it.
-        check_mode: words the legend.
-    """
-    if not accounts and not results.pruned:
-        return ["the list is empty"]
-    lines = [line for account in accounts for line in _of_account(account, results)]
-    lines += [_line(_REMOVED, "left", _named(entry)) for entry in results.pruned]
-    would = "would be " if check_mode else ""
-    used = [mark for mark in _MEANINGS if any(line.startswith(mark) for line in lines)]
-    legend = [f"{mark} {would}{_MEANINGS[mark]}" for mark in used]
-    legend += [f"{_FAILED} failed"] if any(line.startswith(_FAILED) for line in lines) else []
-    return [*lines, ", ".join(legend) or f"nothing {'would change' if check_mode else 'changed'}"]
-
-
-def _of_account(account: Account, results: Results) -> list[str]:
-    """The lines of an account with an empty one behind them; none if nothing is known of it."""
-    outcome = results.accounts.get(account.title, {})
-    facts = [*_of_grants(account, results), *_of_tokens(account, results)]
-    facts += [*_of_legacy_tokens(account, results), *_of_access(account, results)]
-    if not outcome and not facts:
-        return []
-    title = account.title + _absent(outcome, "service_account") + _why(outcome)
-    return [_line(_mark(outcome), "account", title), *_failure(outcome), *facts, ""]
-
-
-def _of_grants(account: Account, results: Results) -> Iterator[str]:
-    for grant in account.grants:
-        outcome = results.grants.get(_title_of_grant(grant.item))
-        if outcome:
-            text = _granted(grant.item) + _absent(outcome, "binding") + _why(outcome)
-            yield _line(_mark(outcome), "grant", text)
-            yield from _failure(outcome)
-
-
-def _of_tokens(account: Account, results: Results) -> Iterator[str]:
-    is_gone = _is_gone(results.accounts.get(account.title, {}), "service_account")
-    for token, outcome in zip(account.tokens, results.tokens.get(account.title, ()), strict=False):
-        if _has_failed(outcome):
-            yield _line(_FAILED, "token", ", ".join(_places(token.item)))
-            yield from _failure(outcome)
-        elif "revoked" in outcome:
-            yield from _of_revoked(token.item.get("handle"), outcome, is_gone=is_gone)
-        else:
-            yield from _of_kept(outcome)
-
-
-def _of_legacy_tokens(account: Account, results: Results) -> Iterator[str]:
-    """The Secrets that long-lived tokens are in, and their other places."""
-    for token in account.legacy_tokens:
-        outcome = results.legacy_tokens.get(_title_of_legacy(token.item))
-        if not outcome:
-            continue
-        name, secret = str(token.item["name"]), outcome.get("secret_name")
-        if _has_failed(outcome):
-            yield _line(_FAILED, "legacy", name)
-            yield from _failure(outcome)
-        elif secret is None:
-            yield _removal("legacy", name, was_there=outcome["changed"])
-            yield from (_removal("token", sink["place"], was_there=sink["changed"]) for sink in outcome["sinks"])
-        else:
-            yield from _of_legacy_token(secret, outcome)
-
-
-def _of_legacy_token(secret: str, outcome: Outcome) -> Iterator[str]:
-    """One that is there: new, changed for a reason, or as it was."""
-    reason = outcome["reason"]
-    why = "" if reason in (UP_TO_DATE, "missing") else f" ({reason})"
-    mark = _CREATED if reason == "missing" else _CHANGED if outcome["changed"] else _SAME
-    yield _line(mark, "legacy", secret + why)
-    for sink in outcome["sinks"]:
-        yield _line(mark if sink["changed"] else _SAME, "token", sink["place"])
-
-
-def _of_access(account: Account, results: Results) -> Iterator[str]:
-    """What was proven, or why not."""
-    outcome = results.access.get(account.title)
-    if outcome and _has_failed(outcome):
-        yield _line(_FAILED, "access", "not proven")
-        yield from _failure(outcome)
-    elif outcome:
-        expected = [verdict["expected"] for verdict in outcome["verdicts"]]
-        may, may_not = expected.count(True), expected.count(False)
-        yield _line(_SAME, "access", f"proven: {may} allowed, {may_not} refused")
-
-
-def _of_kept(outcome: Outcome) -> Iterator[str]:
-    reason = outcome["reason"]
-    fresh, why = (_CREATED, "") if reason == "missing" else (_CHANGED, f" ({reason})")
-    for sink in outcome["sinks"]:
-        yield _line(fresh, "token", sink["place"] + why) if sink["changed"] else _line(_SAME, "token", sink["place"])
-    info = outcome.get("token_info") or {}
-    yield _line(_SAME, "expires", info.get("expires_at") or "not minted yet")
-
-
-def _of_revoked(handle: str | None, outcome: Outcome, *, is_gone: bool) -> Iterator[str]:
-    """What was taken away, and whether the token still works; with its account it does not."""
-    for sink in outcome["sinks"]:
-        yield _removal("token", sink["place"], was_there=sink["changed"])
-    if handle:
-        deleted = sum(entry["kind"] == SECRET.name for entry in outcome["actions"])
-        in_secrets = sum(sink["changed"] for sink in outcome["sinks"] if sink["type"] == "secret")
-        yield _removal("handle", handle, was_there=deleted > in_secrets)
-    if outcome["revoked"]:
-        after = outcome["revoked_after_seconds"]
-        yield _line(_SAME, "revoked", "yes" if after is None else f"yes, refused after {after} s")
-    elif outcome["valid_until"] and not is_gone and (outcome["revoked"] is False or not handle):
-        yield _line(_SAME, "lives", f"until {outcome['valid_until']}")
-
-
-def _removal(label: str, text: str, *, was_there: bool) -> str:
-    return _line(_REMOVED if was_there else _SAME, label, text if was_there else f"{text} (absent)")
-
-
-def _granted(grant: Item) -> str:
-    role = next(grant[key] for key in ("role", "cluster_role", "role_name", "name") if grant.get(key))
-    return f"{role} {'in ' + str(grant['namespace']) if grant.get('namespace') else 'in all namespaces'}"
-
-
-def _places(token: Item) -> Iterator[str]:
-    """What a token that is nowhere is known by."""
-    yield from (str(token[key]) for key in ("dest", "kubeconfig_dest") if token.get(key))
-    for sink in token.get("sinks") or ():
-        yield str(sink.get("path") or f"Secret {sink.get('name')}")
-    if token.get("handle"):
-        yield f"handle {token['handle']}"
-
-
-def _has_failed(outcome: Outcome) -> bool:
-    return outcome.get("status") == "failed"
-
-
-def _failure(outcome: Outcome) -> Iterator[str]:
-    if _has_failed(outcome):
-        yield _line(_SAME, "failed", str(outcome["msg"]))
-
-
-def _why(outcome: Outcome) -> str:
-    """Why something that was there was written."""
-    return f" ({outcome['reason']})" if _mark(outcome) == _CHANGED else ""
-
-
-def _mark(outcome: Outcome) -> str:
-    if _has_failed(outcome):
-        return _FAILED
-    verbs = {entry["verb"] for entry in outcome.get("actions") or ()}
-    known = {frozenset(): _SAME, frozenset({"create"}): _CREATED, frozenset({"delete"}): _REMOVED}
-    return known.get(frozenset(verbs), _CHANGED)
-
-
-def _is_gone(outcome: Outcome, key: str) -> bool:
-    return key in outcome and outcome[key] is None
-
-
-def _absent(outcome: Outcome, key: str) -> str:
-    return " (absent)" if _is_gone(outcome, key) and not outcome["changed"] else ""
-
-
-def _named(entry: Outcome) -> str:
-    return f"{entry['kind']} {'/'.join(part for part in (entry['namespace'], entry['name']) if part)}"
-
-
-def _line(mark: str, label: str, text: str) -> str:
-    return f"{mark} {label:8} {text}"

@@ -187,6 +187,11 @@ def invocation(spec: Mapping[str, dict[str, Any]], params: Mapping[str, Any]) ->
     return {name: _shown(name, rule, params.get(name)) for name, rule in spec.items()}
 
 
+def _given(spec: Mapping[str, dict[str, Any]], item: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of an item that say something: there may be hundreds of items."""
+    return {name: value for name, value in invocation(spec, item).items() if value is not None}
+
+
 def carries_secret(result: Mapping[str, Any]) -> bool:
     """Whether a result, or one of its outcomes, holds a token."""
     entries = [result, *(result.get("outcomes") or [])]
@@ -202,7 +207,7 @@ def _shown(name: str, rule: Mapping[str, Any], value: Any) -> Any:
         return value.rpartition("@")[2]
     options = rule.get("options")
     if options and isinstance(value, list):
-        return [invocation(options, item) if isinstance(item, Mapping) else _MASKED for item in value]
+        return [_given(options, item) if isinstance(item, Mapping) else _MASKED for item in value]
     if options:
         return invocation(options, value) if isinstance(value, Mapping) else _MASKED
     return value

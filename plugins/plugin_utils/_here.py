@@ -29,6 +29,9 @@ from ._plain import plain
 # imported here although others use it: once per play, in the parent of all the processes that Ansible forks
 PRELOADED = (_client,)
 
+# and then left alone: the garbage collector would walk it all again and again, and every fork copy what it touches
+gc.freeze()
+
 
 class SaAction(ActionBase):
     """Base of all action plugins of this collection; a subclass names its use case."""

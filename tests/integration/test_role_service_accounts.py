@@ -54,7 +54,7 @@ def provision(run_playbook: Playbook, tmp_path: Path) -> Provision:
     """Run the role on a list and return what its tasks registered; a failing role fails the test."""
 
     def run(accounts: object, *arguments: str, check: bool = False, **variables: Any) -> Run:
-        registered = ", ".join(f"'{task}': _service_accounts_{task}" for task in TASKS)
+        registered = ", ".join(f"'{task}': _service_accounts_{task} | default({{}})" for task in TASKS)
         where = tmp_path / "results.json"
         store = {
             "ansible.builtin.copy": {"content": f"{{{{ {{{registered}}} | to_json }}}}", "dest": str(where)},

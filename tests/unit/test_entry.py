@@ -292,7 +292,7 @@ def test_shown_are_known_options_without_their_secrets() -> None:
         "name": "a",
         "size": 3,
         "password": HIDDEN,
-        "things": [{"name": "b", "password": HIDDEN}, {"name": "c", "password": None}, HIDDEN],
+        "things": [{"name": "b", "password": HIDDEN}, {"name": "c"}, HIDDEN],
         "one": {"password": HIDDEN},
         "kubeconfig": None,
     }

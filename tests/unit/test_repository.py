@@ -32,6 +32,7 @@ ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 LAYERS = (
     # knowledge: no input, no output, no Ansible
     {
+        "_access_desired",
         "_access_entries",
         "_choice",
         "_claims",
@@ -67,7 +68,7 @@ LAYERS = (
     # use cases: one for each module
     {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token"},
     # all use cases from one list
-    {"_accounts"},
+    {"_account_summary", "_accounts"},
 )
 _USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
@@ -75,7 +76,7 @@ PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
     "action": _USE_CASES | {"_accounts", "_errors", "_here", "_names", "_plain", "_shape"},
     "plugin_utils": {"_client", "_entry", "_plain"},
-    "filter": {"_accounts", "_claims", "_errors", "_plain"},
+    "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"},
 }
 # Libraries that only the named files may import, so that one file shows how each is used.
 CONFINED = {
