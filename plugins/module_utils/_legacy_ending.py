@@ -119,9 +119,13 @@ class LegacyEnder:
         """Why C(unused_for) keeps the token; None: it does not."""
         if self._desired.unused_for is None or not row:
             return None
-        users = [use for one in row for use in self._ledger.users(one) or ()]
+        found = [self._ledger.users(one) for one in row]
+        users = [use for some in found for use in some or ()]
         if users:
             return self._kept("mounted", f"{named(users)} still uses it")
+        if None in found:
+            self._outcome.warn(["who uses the Secrets is not known: the caller may not list all workloads"])
+            return self._kept("usage_unknown", "which workloads use it cannot be told")
         since = self._unused_since(row)
         if since is None:
             return self._kept("usage_unknown", "since when it is unused cannot be told")

@@ -158,6 +158,8 @@ class LegacyKeeper:
         with ExitStack() as stack:
             # everything that can fail without a token fails here, before a Secret is made
             stores = [(sink, stack.enter_context(sink.prepared())) for sink in self._sinks]
+            # who may not look at it could not wait for its token either
+            self._row.free(number)
             made = self._row.create(number, scene.uid)
             self._ledger.add(made, scene.reason)
             head = self._fill(made)

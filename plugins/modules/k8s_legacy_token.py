@@ -126,7 +126,8 @@ options:
       - With O(state=absent), the token is only taken back if the API server has certainly not seen it used for so long,
         in seconds or as V(90d), and no workload has its Secret mounted or in its environment.
       - The API server notes the day of the last use, and since when it does so. It is needed that the caller may get
-        the ConfigMap C(kube-apiserver-legacy-service-account-token-tracking) in the namespace C(kube-system).
+        the ConfigMap C(kube-apiserver-legacy-service-account-token-tracking) in the namespace C(kube-system), and may
+        list all kinds of workloads in that of the token.
       - RV(reason) tells why a token stays.
     type: raw
   verify:
@@ -377,7 +378,9 @@ notes:
     token because others have got hold of it should choose another O(name) afterwards.
   - The first Secret is made after everything that can fail without it has been tried. A new token is written to Secrets
     first, and the token before it is retired last of all.
-  - What a caller needs the rights for is in the file V(docs/tokens.md) of the collection.
+  - Which rights a caller needs, and what for, is in the file V(docs/rights.md) of the collection. The Secrets of a
+    token are looked for by their metadata alone, but that takes the right to list Secrets, and whoever has it may read
+    all that is in them.
 seealso:
   - module: tokenwright.kubernetes.k8s_sa_token
     description: Keeps tokens that expire, and renews them.
@@ -604,7 +607,7 @@ reason:
       token, or had other permissions or other entries than it should have), V(suspended), V(revoked); V(superseded) or
       V(account_recreated) if all that was done was to mark, suspend or delete an older Secret.
     - Why O(unused_for) keeps a token - V(recently_used), V(mounted) (a workload has it mounted or in its environment)
-      or V(usage_unknown), with a warning.
+      or V(usage_unknown), with a warning if it is a right that is missing.
     - It is V(up_to_date) if nothing was to be done and the word in RV(error.code) if the token failed.
     - If O(legacy_tokens) is given, it is V(changed), V(up_to_date) or V(failed), and each of the RV(outcomes) has a
       word of its own.

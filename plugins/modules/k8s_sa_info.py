@@ -16,8 +16,7 @@ description:
   - Lists every Secret with a long-lived token, of a cluster or of some namespaces, with its age, the day on which the
     token was last used, whether it is suspended, which workloads have it mounted or in their environment, and whether
     it is orphaned or empty.
-  - Secrets are listed as the API server prints them in tables, so that no token is ever read. The right to list Secrets
-    is needed all the same, and that would allow it.
+  - Secrets are listed as the API server prints them in tables, so that no token is ever read.
   - Each kind is read with one paged list, for the whole cluster or for each of the O(namespaces).
   - Never changes anything.
 extends_documentation_fragment:
@@ -68,6 +67,12 @@ options:
       - How many requests are under way at the same time, from V(1) to V(64).
     type: int
     default: 8
+notes:
+  - The right to list Secrets is a right to read all that is in them, tokens included; Kubernetes knows none for their
+    metadata alone. This module reads no token, but its caller could.
+  - The rights of the cluster roles V(tokenwright-inspector) and V(tokenwright-usage-reader) are enough, see the file
+    V(docs/rights.md) of the collection. Without those to list workloads and to get the ConfigMap
+    C(kube-apiserver-legacy-service-account-token-tracking) a warning says what is not known.
 seealso:
   - module: tokenwright.kubernetes.k8s_legacy_token
     description: Rotates, suspends and deletes long-lived tokens.

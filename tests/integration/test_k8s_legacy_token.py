@@ -529,8 +529,10 @@ def test_what_is_mounted_or_whose_use_nobody_may_know_stays(
     run_task("k8s_legacy_token", **options, verify="never")
     caller = str(caller_who_may(cluster, namespace, GET_ACCOUNT, SECRETS))
     time.sleep(2)
-    unknown = run_task("k8s_legacy_token", **options, state="absent", unused_for=1, kubeconfig=caller)
-    assert (unknown["reason"], "may not get ConfigMap" in unknown["warnings"][0]) == ("usage_unknown", True)
+    with legacy.tracked_since(cluster, "2020-01-01"):
+        unknown = run_task("k8s_legacy_token", **options, state="absent", unused_for=1, kubeconfig=caller)
+    assert (unknown["changed"], unknown["reason"]) == (False, "usage_unknown")
+    assert "may not list all workloads" in unknown["warnings"][0]
     spec = {**legacy.mounting("tok"), "serviceAccountName": "app"}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
     cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(pod))

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from cluster.controlplane import Cluster
 from conftest import ROOT, USE_CASES, Play, Task
+from faults.tokens import claims_of
 from rights import paths
 from rights.callers import Caller, create_callers, delete_callers
 from rights.manifests import DIRECTORY, PREFIX, Right, ShippedRole, shipped_roles
@@ -64,7 +65,7 @@ def asked(events: list[dict[str, Any]], user: str) -> Asked:
     return Asked(frozenset(about[True] - FREE), frozenset(about[False]))
 
 
-NAMESPACED = {"roles", "rolebindings", "serviceaccounts", "secrets"}
+NAMESPACED = {"roles", "rolebindings", "serviceaccounts", "secrets", *(use.split()[1] for use in paths.USERS)}
 
 
 def right_of(event: Mapping[str, Any]) -> str:
@@ -110,6 +111,11 @@ HANDLERS = {
     verb: Caller(f"lacks-{verb}-secrets", ROTATION.holds, ("renewer", Right(verb, "secrets", "")))
     for verb in ("patch", "delete")
 }
+LONG_LIVED = next(one for one in PATHS if one.take is paths.legacy_token_rotated_at_once and one.holds == ("renewer",))
+ROTATORS = {
+    verb: Caller(f"lacks-{verb}-long-lived", LONG_LIVED.holds, ("renewer", Right(verb, "secrets", "")))
+    for verb in ("get", "delete")
+}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +126,8 @@ def place(cluster: Cluster) -> Iterator[str]:
     reader = secrets_reader(namespace)
     cluster.kubectl("create", "clusterrole", reader, "--verb=get,watch", "--resource=secrets")
     roles = {**ROLES, "grantable": ROLES["grantable"].naming(reader)}
-    create_callers(cluster, roles, [*HOLDERS.values(), *LACKERS.values(), *HANDLERS.values()], namespace)
+    lackers = [*LACKERS.values(), *HANDLERS.values(), *ROTATORS.values()]
+    create_callers(cluster, roles, [*HOLDERS.values(), *lackers], namespace)
     yield namespace
     delete_callers(cluster, namespace)
     kinds = "clusterrolebindings,clusterroles,nodes,namespaces"
@@ -193,7 +200,7 @@ def test_what_becomes_of_a_token_whose_handle_may_not_be_written_to(stage: Calla
     assert_named(run, "patch secrets", Right("patch", "secrets", ""))
     assert [(action["verb"], action["kind"]) for action in run.result["actions"]] == [("create", "TokenRequest")]
     assert not Path(theirs.file("token")).exists()
-    assert handle_secrets(theirs) == []
+    assert secrets_labelled("handle", theirs) == []
 
 
 def test_what_becomes_of_a_token_when_the_one_before_may_not_be_deleted(stage: Callable[[Caller], Stage]) -> None:
@@ -202,12 +209,25 @@ def test_what_becomes_of_a_token_when_the_one_before_may_not_be_deleted(stage: C
     assert_named(run, "delete secrets", Right("delete", "secrets", ""))
     assert Path(theirs.file("token")).exists()
     assert [action["kind"] for action in run.result["actions"] if action["verb"] == "update"] == ["File"]
-    assert handle_secrets(theirs) == [theirs.named("1"), theirs.named("2")]
+    assert secrets_labelled("handle", theirs) == [theirs.named("1"), theirs.named("2")]
 
 
-def handle_secrets(stage: Stage) -> list[str]:
-    """The Secrets of the caller's handle that are there."""
-    labelled = ["-l", f"tokenwright/handle={stage.caller}", "-o", "jsonpath={.items[*].metadata.name}"]
+@pytest.mark.parametrize(("verb", "generations"), [("get", [""]), ("delete", ["", "-2"])])
+def test_a_long_lived_token_is_made_by_nobody_who_cannot_read_it_and_outlives_a_retirement_that_is_refused(
+    stage: Callable[[Caller], Stage], verb: str, generations: list[str]
+) -> None:
+    theirs = stage(ROTATORS[verb])
+    run, dummy = run_path(LONG_LIVED, theirs)
+    assert_named(run, f"{verb} secrets", Right(verb, "secrets", ""))
+    names = [f"{theirs.caller}{suffix}" for suffix in generations]
+    assert secrets_labelled("legacy-token", theirs) == names
+    claims = claims_of(Path(theirs.file("token")).read_text())
+    assert claims["kubernetes.io/serviceaccount/secret.name"] == names[-1]
+
+
+def secrets_labelled(label: str, stage: Stage) -> list[str]:
+    """The Secrets of the caller's handle, or long-lived token, that are there."""
+    labelled = ["-l", f"tokenwright/{label}={stage.caller}", "-o", "jsonpath={.items[*].metadata.name}"]
     return sorted(stage.cluster.kubectl("get", "secrets", "-n", stage.namespace, *labelled).stdout.split())
 
 
@@ -231,7 +251,9 @@ def test_the_table_and_the_roles_are_about_the_same_rights() -> None:
 def test_every_module_and_playbook_is_in_the_table() -> None:
     table = Path(paths.__file__).read_text()
     playbooks = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"demo"}
+    roles = {path.name for path in (ROOT / "roles").iterdir()} - {"service_accounts"}
     said = {f'"{module}"' for module in USE_CASES} | {f'stage.playbook("{playbook}"' for playbook in playbooks}
+    said |= {f'stage.role("{role}"' for role in roles}
     assert [words for words in said if words not in table] == []
 
 
@@ -268,12 +290,12 @@ def test_the_documentation_says_where_a_role_is_held_and_which_risks_that_is() -
 
 
 def binding_of(name: str) -> str:
-    return "RoleBinding" if name in paths.IN_A_NAMESPACE else "ClusterRoleBinding"
+    return "RoleBinding" if name in paths.IN_A_NAMESPACE | paths.IN_KUBE_SYSTEM else "ClusterRoleBinding"
 
 
 def risks_of(role: ShippedRole) -> str:
     """What k8s_sa_binding would say if an account were granted the role."""
-    kind, namespace = (ROLE_BINDING, "ci") if role.name in paths.IN_A_NAMESPACE else (CLUSTER_ROLE_BINDING, "")
+    kind, namespace = (ROLE_BINDING, "ci") if binding_of(role.name) == ROLE_BINDING.name else (CLUSTER_ROLE_BINDING, "")
     subjects = [{"kind": "ServiceAccount", "name": "app", "namespace": "ci"}]
     whose = Ref(CLUSTER_ROLE, "", role.name)
     found = risks_of_grant(role.manifest["rules"], whose, subjects, Ref(kind, namespace, "app"))

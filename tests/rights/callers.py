@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster.controlplane import Cluster
 from rights.manifests import Right, ShippedRole
-from rights.paths import IN_A_NAMESPACE, role_of
+from rights.paths import IN_A_NAMESPACE, IN_KUBE_SYSTEM, role_of
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._api import Api, connect
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._auth import ConnectionOptions
@@ -74,8 +74,10 @@ def create_callers(
 
 def delete_callers(cluster: Cluster, namespace: str) -> None:
     """Remove what create_callers made outside of the namespace."""
-    for kind in (CLUSTER_ROLE_BINDING, CLUSTER_ROLE):
-        cluster.kubectl("delete", "--raw", f"{kind.root}/{kind.plural}?labelSelector={_LABEL}%3D{namespace}")
+    kinds = (CLUSTER_ROLE_BINDING, CLUSTER_ROLE)
+    everywhere = [f"{kind.root}/{kind.plural}" for kind in kinds]
+    for collection in (*everywhere, f"{ROLE_BINDING.root}/namespaces/kube-system/{ROLE_BINDING.plural}"):
+        cluster.kubectl("delete", "--raw", f"{collection}?labelSelector={_LABEL}%3D{namespace}")
 
 
 def _ref(obj: Object) -> Ref:
@@ -83,6 +85,8 @@ def _ref(obj: Object) -> Ref:
 
 
 def _place(held: str, namespace: str) -> str:
+    if held in IN_KUBE_SYSTEM:
+        return "kube-system"
     return namespace if held in IN_A_NAMESPACE else ""
 
 

@@ -13,18 +13,21 @@ and, of that, what it can do without. The tests say what is wrong with it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from faults import legacy
 from rights.stage import Result, Stage
 
 EVERYWHERE = "everywhere"
 
-# Roles that are held in one namespace; the others in the whole cluster.
-IN_A_NAMESPACE = {"provisioner", "renewer", "revoker", "namespace-verifier"}
+# Roles that are held in one namespace, or in that of the cluster itself; the others in the whole cluster.
+IN_A_NAMESPACE = {"provisioner", "renewer", "revoker", "namespace-verifier", "inspector"}
+IN_KUBE_SYSTEM = {"usage-reader"}
 
 
 @dataclass(frozen=True)
@@ -475,10 +478,13 @@ def has_no_authority(run: Run) -> None:
     degrades={"get configmaps": has_no_authority},
 )
 def token_kept_over_a_connection_without_an_authority(stage: Stage) -> Result:
+    return stage.change(TOKEN, name=account(stage), verify="never", **without_an_authority(stage))
+
+
+def without_an_authority(stage: Stage) -> dict[str, Any]:
+    """A connection, and places that take a certificate authority."""
     sinks = [{"type": "secret", "name": stage.named("place")}]
-    connection = {**WITHOUT_CA, **admin_certificate(stage)}
-    places = {"kubeconfig_dest": stage.file("kubeconfig"), "sinks": sinks, "verify": "never"}
-    return stage.change(TOKEN, name=account(stage), **places, **connection)
+    return {"kubeconfig_dest": stage.file("kubeconfig"), "sinks": sinks, **WITHOUT_CA, **admin_certificate(stage)}
 
 
 def secret_sinks(stage: Stage) -> list[dict[str, str]]:
@@ -645,6 +651,298 @@ def handle_pruned(stage: Stage) -> Result:
     return stage.change(TOKEN, tokens=tokens[:1], prune=True, **declared)
 
 
+# k8s_legacy_token
+
+LEGACY = "k8s_legacy_token"
+
+# all that can use a Secret
+_WORKLOADS = ("pods", "replicationcontrollers", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs")
+USERS = [f"list {kind}" for kind in (*_WORKLOADS, "cronjobs")]
+
+READS_ROW = ["list secrets", *USERS]
+MAKES = ["get serviceaccounts", *READS_ROW, "get secrets", "create secrets"]
+KEEPS = ["get serviceaccounts", *READS_ROW]
+
+
+def users_are_not_known(run: Run) -> None:
+    done_all_the_same(run)
+    known = [generation["consumers"] for generation in run.result["generations"]]
+    assert known
+    assert not any(users is not None for users in known)
+
+
+UNSEEN: dict[str, Check] = dict.fromkeys(USERS, users_are_not_known)
+UNTOLD: dict[str, Check] = dict.fromkeys(USERS, done_all_the_same)
+
+
+def long_lived(stage: Stage, **options: Any) -> dict[str, Any]:
+    """A token that is nowhere but in its Secret, unless it is given places."""
+    return {"name": stage.caller, "service_account": stage.caller, "rotate_after": "30d", "verify": "never", **options}
+
+
+def made(stage: Stage, **options: Any) -> dict[str, Any]:
+    """The same when it is there."""
+    account(stage)
+    declared = long_lived(stage, **options)
+    stage.prepare(LEGACY, **declared)
+    return declared
+
+
+@path("provisioner", needs=MAKES, degrades=UNSEEN)
+@path("renewer", needs=MAKES, degrades=UNSEEN)
+def legacy_token_made_and_waited_for(stage: Stage) -> Result:
+    account(stage)
+    return stage.change(LEGACY, **long_lived(stage))
+
+
+@path("provisioner", "token-reviewer", needs=[*MAKES, "create tokenreviews"], degrades=UNSEEN)
+@path("renewer", "token-reviewer", needs=[*MAKES, "create tokenreviews"], degrades=UNSEEN)
+def legacy_token_kept_in_files_and_verified(stage: Stage) -> Result:
+    account(stage)
+    places = {"dest": stage.file("token"), "kubeconfig_dest": stage.file("kubeconfig")}
+    return stage.change(LEGACY, **long_lived(stage, verify="always", **places))
+
+
+@path("provisioner", needs=MAKES, degrades=UNSEEN)
+@path("renewer", needs=MAKES, degrades=UNSEEN)
+def legacy_token_kept_in_secrets(stage: Stage) -> Result:
+    account(stage)
+    return stage.change(LEGACY, **long_lived(stage, sinks=secret_sinks(stage)))
+
+
+@path("provisioner", needs=[*MAKES, "patch secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*MAKES, "patch secrets"], degrades=UNSEEN)
+def legacy_token_kept_in_a_secret_of_somebody_else(stage: Stage) -> Result:
+    account(stage)
+    sinks = [{"type": "secret", "name": stage.create("Secret", "foreign")}]
+    return stage.change(LEGACY, **long_lived(stage, sinks=sinks))
+
+
+NO_AUTHORITY: dict[str, Check] = {**UNSEEN, "get configmaps": has_no_authority}
+
+
+@path("provisioner", needs=[*MAKES, "get configmaps"], degrades=NO_AUTHORITY)
+@path("renewer", needs=[*MAKES, "get configmaps"], degrades=NO_AUTHORITY)
+def legacy_token_kept_over_a_connection_without_an_authority(stage: Stage) -> Result:
+    account(stage)
+    return stage.change(LEGACY, **long_lived(stage, **without_an_authority(stage)))
+
+
+def made_by_hand(stage: Stage) -> str:
+    """A Secret with a token of the account, as a manifest makes it."""
+    name = account(stage)
+    legacy.make(stage.cluster, stage.namespace, stage.named("hand"), account=name)
+    legacy.filled(stage.cluster, stage.namespace, stage.named("hand"))
+    return stage.named("hand")
+
+
+@path("provisioner", needs=[*KEEPS, "patch secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*KEEPS, "patch secrets"], degrades=UNSEEN)
+def legacy_token_of_somebody_else_taken_over(stage: Stage) -> Result:
+    return stage.change(LEGACY, **long_lived(stage, name=made_by_hand(stage)))
+
+
+MAKES_MANY = ["list serviceaccounts", *READS_ROW, "get secrets", "create secrets"]
+MANY: dict[str, Check] = {**UNTOLD, "list serviceaccounts": done_all_the_same}
+
+
+@path("provisioner", needs=MAKES_MANY, degrades=MANY)
+@path("renewer", needs=MAKES_MANY, degrades=MANY)
+def legacy_tokens_of_a_long_list_made(stage: Stage) -> Result:
+    tokens = [{"name": account(stage, suffix), "service_account": stage.named(suffix)} for suffix in "abc"]
+    return stage.change(LEGACY, legacy_tokens=tokens, rotate_after="30d", verify="never")
+
+
+def rotated(stage: Stage, **options: Any) -> Result:
+    """Another token, because the first one is older than a second."""
+    declared = {**made(stage, dest=stage.file("token")), "rotate_after": 1, **options}
+    time.sleep(1)
+    return stage.change(LEGACY, **declared)
+
+
+@path("provisioner", needs=[*MAKES, "patch secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*MAKES, "patch secrets"], degrades=UNSEEN)
+def legacy_token_rotated_with_an_overlap(stage: Stage) -> Result:
+    return rotated(stage, overlap="1h")
+
+
+@path("provisioner", needs=[*MAKES, "delete secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*MAKES, "delete secrets"], degrades=UNSEEN)
+def legacy_token_rotated_at_once(stage: Stage) -> Result:
+    return rotated(stage, overlap=0)
+
+
+@path("provisioner", needs=[*MAKES, "patch secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*MAKES, "patch secrets"], degrades=UNSEEN)
+def legacy_token_rotated_and_suspended(stage: Stage) -> Result:
+    return rotated(stage, overlap=0, on_retire="suspend")
+
+
+def superseded(stage: Stage) -> dict[str, Any]:
+    """A token that another has followed, whose overlap is over."""
+    declared = {**made(stage), "overlap": "1h"}
+    time.sleep(1)
+    stage.prepare(LEGACY, **{**declared, "rotate_after": 1})
+    return {**declared, "overlap": 0}
+
+
+@path("provisioner", needs=[*KEEPS, "delete secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*KEEPS, "delete secrets"], degrades=UNSEEN)
+def legacy_token_retired_by_deleting_it(stage: Stage) -> Result:
+    return stage.change(LEGACY, **superseded(stage))
+
+
+@path("provisioner", needs=[*KEEPS, "patch secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*KEEPS, "patch secrets"], degrades=UNSEEN)
+def legacy_token_retired_by_suspending_it(stage: Stage) -> Result:
+    return stage.change(LEGACY, **superseded(stage), on_retire="suspend")
+
+
+@path("provisioner", needs=[*READS_ROW, "patch secrets"], degrades=UNSEEN)
+@path("revoker", needs=["list secrets", "patch secrets"], tries=["list pods"])
+def legacy_token_suspended(stage: Stage) -> Result:
+    return stage.change(LEGACY, **made(stage), state="suspended")
+
+
+@path("provisioner", needs=[*KEEPS, "patch secrets"], degrades=UNSEEN)
+@path("renewer", needs=[*KEEPS, "patch secrets"], degrades=UNSEEN)
+def legacy_token_good_again(stage: Stage) -> Result:
+    declared = made(stage)
+    stage.prepare(LEGACY, **declared, state="suspended")
+    return stage.change(LEGACY, **declared)
+
+
+@path("provisioner", needs=[*READS_ROW, "delete secrets"], degrades=UNTOLD)
+@path("revoker", needs=["list secrets", "delete secrets"], tries=["list pods"])
+def legacy_token_taken_back(stage: Stage) -> Result:
+    return stage.change(LEGACY, **made(stage), state="absent")
+
+
+PROVES = ["get secrets", "delete secrets", "create tokenreviews"]
+
+
+@path("provisioner", "token-reviewer", needs=[*READS_ROW, *PROVES], degrades=UNTOLD)
+@path("revoker", "token-reviewer", needs=["list secrets", *PROVES], tries=["list pods"])
+def legacy_token_taken_back_in_all_places_and_seen_refused(stage: Stage) -> Result:
+    places = {"dest": stage.file("token"), "kubeconfig_dest": stage.file("kubeconfig"), "sinks": secret_sinks(stage)}
+    # the API server remembers for ten seconds that it accepted a token: this one it was never asked about
+    return stage.change(LEGACY, **{**made(stage, **places), "verify": "always"}, state="absent")
+
+
+@path("provisioner", needs=[*READS_ROW, "get secrets", "patch secrets", "delete secrets"], degrades=UNTOLD)
+@path("revoker", needs=["list secrets", "get secrets", "patch secrets", "delete secrets"], tries=["list pods"])
+def legacy_token_taken_back_in_a_secret_of_somebody_else(stage: Stage) -> Result:
+    sinks = [{"type": "secret", "name": stage.create("Secret", "foreign")}]
+    return stage.change(LEGACY, **made(stage, sinks=sinks), state="absent")
+
+
+def it_stays(run: Run) -> None:
+    assert not run.result.get("failed"), run.result["msg"]
+    assert (run.result["changed"], run.result["reason"]) == (False, "usage_unknown")
+    assert any("the caller may not" in warning for warning in run.result["warnings"])
+
+
+CERTAIN = [*READS_ROW, "get configmaps", "delete secrets"]
+UNCERTAIN: dict[str, Check] = dict.fromkeys([*USERS, "get configmaps"], it_stays)
+
+
+@path("provisioner", "usage-reader", needs=CERTAIN, degrades=UNCERTAIN)
+@path("revoker", "inspector", "usage-reader", needs=CERTAIN, degrades=UNCERTAIN)
+def unused_legacy_token_taken_back(stage: Stage) -> Result:
+    declared = made(stage)
+    with legacy.tracked_since(stage.cluster, "2020-01-01"):
+        return stage.task(LEGACY, **declared, state="absent", unused_for=0)
+
+
+@path("provisioner", needs=[*KEEPS, "delete secrets"], tries=["list secrets everywhere"], degrades=UNTOLD)
+@path("renewer", needs=[*KEEPS, "delete secrets"], tries=["list secrets everywhere"], degrades=UNTOLD)
+def legacy_token_pruned(stage: Stage) -> Result:
+    account(stage)
+    tokens = [{"name": stage.named(suffix)} for suffix in "ab"]
+    declared = long_lived(stage, name=None, set_name=stage.caller)
+    stage.prepare(LEGACY, legacy_tokens=tokens, **declared)
+    return stage.change(LEGACY, legacy_tokens=tokens[:1], prune=True, **declared)
+
+
+PREDICTS: dict[str, Check] = {**UNSEEN, "get namespaces": done_all_the_same}
+
+
+@path("provisioner", needs=[*KEEPS, "get secrets", "get namespaces"], degrades=PREDICTS)
+@path("renewer", needs=[*KEEPS, "get secrets"], tries=["get namespaces"], degrades=UNSEEN)
+def legacy_token_in_secrets_predicted(stage: Stage) -> Result:
+    account(stage)
+    return stage.change(LEGACY, **long_lived(stage, sinks=secret_sinks(stage)), check_mode=True)
+
+
+# k8s_sa_info
+
+INFO = "k8s_sa_info"
+
+INVENTORY = ["list serviceaccounts", "list secrets", *USERS, "get configmaps"]
+
+
+def ours(run: Run) -> dict[str, Any]:
+    """What was found of the caller's token."""
+    (found,) = [token for token in run.result["legacy_tokens"] if token["name"] == run.stage.caller]
+    return dict(found)
+
+
+def users_are_not_said(run: Run) -> None:
+    warned("who uses the Secrets is not fully known")(run)
+    assert (ours(run)["mounted_by"], ours(run)["env_used_by"]) == (None, None)
+
+
+def usage_is_not_said(run: Run) -> None:
+    warned("since when the use of long-lived tokens is noted")(run)
+    assert (ours(run)["unused"], ours(run)["unused_since"]) == (None, None)
+
+
+SAID: dict[str, Check] = dict.fromkeys(USERS, users_are_not_said)
+GAPS: dict[str, Check] = {**SAID, "get configmaps": usage_is_not_said}
+
+
+@path("inspector", "usage-reader", needs=INVENTORY, degrades=GAPS)
+def inventory_of_a_namespace(stage: Stage) -> Result:
+    made(stage)
+    return stage.task(INFO, namespaces=[stage.namespace])
+
+
+@path("inspector", needs=["list serviceaccounts", "list secrets", *USERS], tries=["get configmaps"], degrades=SAID)
+@path("renewer", needs=["list serviceaccounts", "list secrets", *USERS], tries=["get configmaps"], degrades=SAID)
+def inventory_without_the_time_of_use(stage: Stage) -> Result:
+    made(stage)
+    return stage.task(INFO, namespaces=[stage.namespace])
+
+
+@path("revoker", needs=["list serviceaccounts", "list secrets"], tries=["list pods", "get configmaps"])
+def inventory_without_workloads(stage: Stage) -> Result:
+    made(stage)
+    return stage.task(INFO, namespaces=[stage.namespace])
+
+
+@path("inspector everywhere", "usage-reader", needs=INVENTORY, degrades=GAPS)
+def inventory_of_several_namespaces(stage: Stage) -> Result:
+    made(stage)
+    return stage.task(INFO, namespaces=[stage.namespace, "default"])
+
+
+EVERYWHERE_GAPS: dict[str, Check] = {
+    **{f"{right} {EVERYWHERE}": users_are_not_said for right in USERS},
+    "get configmaps": usage_is_not_said,
+}
+
+
+@path(
+    "inspector everywhere",
+    "usage-reader",
+    needs=[*(f"{right} {EVERYWHERE}" for right in INVENTORY if right != "get configmaps"), "get configmaps"],
+    degrades=EVERYWHERE_GAPS,
+)
+def inventory_of_the_cluster(stage: Stage) -> Result:
+    made(stage)
+    return stage.task(INFO, namespaces=None)
+
+
 # k8s_sa_access
 
 ACCESS = "k8s_sa_access"
@@ -762,6 +1060,7 @@ def listed(stage: Stage, **token: Any) -> list[dict[str, Any]]:
             "namespace": stage.namespace,
             "grants": [{"rules": [READ_PODS]}, {"name": stage.named("view"), "cluster_role": "view"}],
             "tokens": [{"handle": stage.caller, "dest": stage.file("token"), "sinks": [place], **token}],
+            "legacy_tokens": [{"name": stage.named("long"), "rotate_after": "30d", "dest": stage.file("long")}],
             "access": {"can": ["get pods"], "cannot": ["get secrets"]},
         }
     ]
@@ -778,6 +1077,7 @@ def listed(stage: Stage, **token: Any) -> list[dict[str, Any]]:
         *["get clusterroles", "bind clusterroles"],
         *["create serviceaccounts/token", "get secrets", "list secrets", "create secrets", "patch secrets"],
         *["create tokenreviews", "get namespaces", "create subjectaccessreviews"],
+        *USERS,
     ],
 )
 def playbook_provision(stage: Stage) -> Result:
@@ -787,7 +1087,7 @@ def playbook_provision(stage: Stage) -> Result:
 @path(
     "renewer",
     "token-reviewer",
-    needs=[*MINTS, "get secrets", "list secrets", "create secrets", "patch secrets", "create tokenreviews"],
+    needs=[*MINTS, "get secrets", "list secrets", "create secrets", "patch secrets", "create tokenreviews", *USERS],
 )
 def playbook_renew(stage: Stage) -> Result:
     account(stage)
@@ -798,11 +1098,13 @@ def playbook_renew(stage: Stage) -> Result:
     "revoker",
     "token-reviewer",
     needs=["get serviceaccounts", "get secrets", "list secrets", "delete secrets", "create tokenreviews"],
+    tries=["list pods"],
 )
 def playbook_revoke(stage: Stage) -> Result:
     account(stage)
-    (tokens,) = [one["tokens"] for one in listed(stage, verify="never")]
-    stage.prepare(TOKEN, name=stage.caller, **tokens[0])
+    (declared,) = listed(stage, verify="never")
+    stage.prepare(TOKEN, name=stage.caller, **declared["tokens"][0])
+    stage.prepare(LEGACY, **long_lived(stage, **declared["legacy_tokens"][0]))
     # the API server remembers for ten seconds that it accepted a token: this one it was never asked about
     return stage.playbook("revoke", listed(stage))
 
@@ -811,3 +1113,27 @@ def playbook_revoke(stage: Stage) -> Result:
 def playbook_verify_access(stage: Stage) -> Result:
     stage.prepare(GRANT, **grant(stage, name=account(stage)))
     return stage.playbook("verify_access", listed(stage))
+
+
+# Roles without playbooks of their own
+
+
+@path("provisioner", "token-reviewer", needs=[*MAKES, "create tokenreviews"])
+@path("renewer", "token-reviewer", needs=[*MAKES, "create tokenreviews"])
+def playbook_of_the_role_legacy_tokens(stage: Stage) -> Result:
+    name, place = account(stage), {"namespace": stage.namespace, "dest": stage.file("token")}
+    return stage.role("legacy_tokens", legacy_tokens_list=[{"name": stage.caller, "service_account": name, **place}])
+
+
+@path(
+    "revoker",
+    "inspector",
+    "usage-reader",
+    "token-reviewer",
+    needs=[*INVENTORY, "get secrets", "delete secrets", "create tokenreviews"],
+)
+def playbook_of_the_role_legacy_tokens_that_cleans_up(stage: Stage) -> Result:
+    made_by_hand(stage)
+    with legacy.tracked_since(stage.cluster, "2020-01-01"):
+        where = {"legacy_tokens_unused_for": 0, "legacy_tokens_namespaces": [stage.namespace]}
+        return stage.role("legacy_tokens", "clean", **where)

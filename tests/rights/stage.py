@@ -74,7 +74,9 @@ class Stage:
         Raises:
             RefusedError: it failed.
         """
-        result = self.run_task(module, **{"impersonate_user": self.caller, "namespace": self.namespace, **options})
+        # what looks at many namespaces is in none
+        place = {} if "namespaces" in options else {"namespace": self.namespace}
+        result = self.run_task(module, **{"impersonate_user": self.caller, **place, **options})
         if result.get("failed"):
             raise RefusedError(result)
         return result
@@ -91,11 +93,28 @@ class Stage:
         Raises:
             RefusedError: it failed.
         """
-        connection = {"kubeconfig": str(self.cluster.kubeconfig), "impersonate_user": self.caller}
-        given = {"service_accounts_list": accounts, "cluster_connection": connection, **variables}
+        given = {"service_accounts_list": accounts, "cluster_connection": self._connection, **variables}
         path = self.directory / f"{name}.json"
         path.write_text(json.dumps(given))
-        play = self.run_playbook(f"tokenwright.kubernetes.{name}", "-e", f"@{path}")
+        return self._played(self.run_playbook(f"tokenwright.kubernetes.{name}", "-e", f"@{path}"))
+
+    def role(self, name: str, tasks_from: str = "main", **variables: Any) -> Result:
+        """Run a role of the collection, connected as the caller.
+
+        Raises:
+            RefusedError: it failed.
+        """
+        imported = {"name": f"tokenwright.kubernetes.{name}", "tasks_from": tasks_from}
+        task = {"name": "The role", "ansible.builtin.import_role": imported, "vars": variables}
+        defaults = {"group/tokenwright.kubernetes.k8s_sa": self._connection}
+        header = {"hosts": "localhost", "gather_facts": False, "module_defaults": defaults}
+        return self._played(self.run_playbook([{**header, "tasks": [task]}]))
+
+    @property
+    def _connection(self) -> dict[str, str]:
+        return {"kubeconfig": str(self.cluster.kubeconfig), "impersonate_user": self.caller}
+
+    def _played(self, play: Any) -> Result:
         if play.rc:
             raise RefusedError({"failed": True, "msg": play.stdout + play.stderr})
         return {"changed": play.changed > 0, "msg": play.stdout, "warnings": play.stderr.splitlines()}
