@@ -19,7 +19,16 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _names
-from ..module_utils._accounts import KINDS, Account, Entry, Kind, items, read_accounts, refuse_beyond
+from ..module_utils._accounts import (
+    KINDS,
+    Account,
+    Entry,
+    Kind,
+    items,
+    read_accounts,
+    refuse_beyond,
+    refuse_shared_places,
+)
 from ..module_utils._errors import InputError
 from ..module_utils._shape import called
 from ..plugin_utils._plain import plain
@@ -88,10 +97,13 @@ def _check_set(set_name: object, prune: object) -> None:
 
 
 def _check(accounts: tuple[Account, ...]) -> None:
-    for kind in KINDS.values():
+    checked = {}
+    for list_name, kind in KINDS.items():
         validator = ArgumentSpecValidator({name: dict(spec) for name, spec in kind.options.items()})
         entries = [entry for account in accounts for entry in kind.entries(account)]
-        kind.check_together([_checked(entry, kind, validator) for entry in entries])
+        checked[list_name] = [(entry, _checked(entry, kind, validator)) for entry in entries]
+        kind.check_together([declared for dummy, declared in checked[list_name]])
+    refuse_shared_places(checked)
 
 
 def _checked(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> Any:

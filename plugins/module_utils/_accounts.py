@@ -19,6 +19,7 @@ from . import _access_desired, _grant_desired, _legacy_desired, _service_account
 from ._durations import instant
 from ._errors import InputError
 from ._shape import called, suggestion
+from ._tenants import Tenant, refuse_shared_declarations
 
 with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
     import yaml
@@ -158,6 +159,28 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     long_lived = (token for account in accounts for token in account.legacy_tokens)
     _refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived))
     return accounts
+
+
+def refuse_shared_places(checked: Mapping[str, Sequence[tuple[Entry, Any]]]) -> None:
+    """No place may be that of two tokens, of whatever kind: each module only sees its own.
+
+    Args:
+        checked: the entries of the list, and what they declare, by the names of C(KINDS).
+
+    Raises:
+        InputError: a token file, a Secret or an entry of a kubeconfig is that of two, or the Secret that a long-lived
+            token is in is a place as well.
+    """
+    long_lived = checked[_legacy_desired.LIST]
+    tokens = [*checked[_token_desired.LIST], *long_lived]
+    refuse_shared_declarations([Tenant(entry.place, token.account, token.sinks) for entry, token in tokens], LIST)
+    places = [(entry, sink, token.account.namespace) for entry, token in tokens for sink in token.sinks]
+    for entry, sink, namespace in places:
+        owner = next((other.place for other, token in long_lived if token.is_in(sink, namespace)), None)
+        if owner:
+            raise InputError(
+                f"{entry.place}: the Secret {sink.name} of sinks is called like those of {owner}", "choose another name"
+            )
 
 
 def refuse_beyond(accounts: Sequence[Account], namespaces: Sequence[str] | None) -> None:

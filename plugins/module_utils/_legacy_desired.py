@@ -18,6 +18,7 @@ from ._generations import DELETE
 from ._kinds import SECRET, SERVICE_ACCOUNT, Ref
 from ._legacy_rows import ON_RETIRE, ROW_LABEL, Rule, number_of
 from ._reviews import AUTO, MODES
+from ._sinks import SECRET as SINK
 from ._sinks import SINK_OPTIONS, DesiredSink, sinks_from_item
 from ._tenants import refuse_shared_files
 
@@ -116,12 +117,21 @@ class DesiredLegacyToken:
         if self.unused_for is not None and self.state != ABSENT:
             raise InputError(f"{place}: unused_for needs state: absent", "it says when a token may be deleted")
         for sink in self.sinks:
-            is_here = sink.connection is None and sink.namespace in (None, self.ref.namespace)
-            if sink.type == "secret" and is_here and number_of(self.ref.name, sink.name):
+            if self.is_in(sink, self.ref.namespace):
                 raise InputError(
                     f"{place}: the Secret {sink.name} of sinks is called like one that the cluster fills in",
                     "choose another name, or read the token from the Secret itself",
                 )
+
+    def is_in(self, sink: DesiredSink, namespace: str) -> bool:
+        """Whether a place is called like one of its own Secrets.
+
+        Args:
+            sink: the place.
+            namespace: where it is unless it says so.
+        """
+        is_near = sink.connection is None and (sink.namespace or namespace) == self.ref.namespace
+        return sink.type == SINK and is_near and number_of(self.ref.name, sink.name) is not None
 
     @property
     def findings(self) -> list[Finding]:

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ._errors import InputError
+from ._kinds import Ref
 from ._secret_sink import SecretSink, refuse_other_addresses
-from ._sinks import FILE, KUBECONFIG, DesiredSink, Sink
+from ._sinks import FILE, KUBECONFIG, SECRET, DesiredSink, Sink
 
 
 def files_of(holders: Sequence[tuple[str, Sequence[DesiredSink]]], list_name: str) -> dict[str, list[str]]:
@@ -55,6 +58,56 @@ def refuse_shared_entries(holders: Sequence[tuple[str, Sequence[Sink]]], list_na
                 tenants[entry].append(holder)
     refuse_tenants(tenants, list_name)
     refuse_other_addresses([sink for dummy, sinks in holders for sink in sinks if isinstance(sink, SecretSink)])
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Something that is kept in places.
+
+    Attributes:
+        title: what it is, for people.
+        account: whose token it is.
+        sinks: its places.
+    """
+
+    title: str
+    account: Ref
+    sinks: Sequence[DesiredSink]
+
+
+def refuse_shared_declarations(tenants: Sequence[Tenant], list_name: str) -> None:
+    """The same for all places, before there is a connection.
+
+    What only the connection tells is left to C(refuse_shared_entries): that the entry of a kubeconfig which names its
+    user, or its server, is called like one that does not.
+
+    Raises:
+        InputError: a place is that of two, or a token file a kubeconfig's place too.
+    """
+    refuse_shared_files([(tenant.title, tenant.sinks) for tenant in tenants], list_name)
+    holders: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    called: dict[tuple[object, ...], str] = {}
+    for tenant in tenants:
+        for sink in tenant.sinks:
+            for entry, words in _declared(sink, tenant.account):
+                holders[entry].append(tenant.title)
+                called[entry] = words
+    for entry, titles in holders.items():
+        refuse_tenants({called[entry]: titles}, list_name)
+
+
+def _declared(sink: DesiredSink, account: Ref) -> Iterator[tuple[tuple[object, ...], str]]:
+    """What of a place no other token may use: something to compare, and words for people."""
+    if sink.type == SECRET:
+        namespace = sink.namespace or account.namespace
+        yield (sink.type, namespace, sink.name, sink.connection), f"the Secret {namespace}/{sink.name}"
+    if sink.type == KUBECONFIG:
+        # as the workshop makes them up from the server that the task uses
+        default = (account.place, sink.cluster_name or (urlsplit(sink.server).netloc if sink.server else None))
+        for kind, name in (("user", sink.user_name), ("context", sink.context_name)):
+            yield (sink.path, kind, name or default), f"{sink.path} ({kind} {name or 'of ' + account.place})"
+        if sink.set_current:
+            yield (sink.path, "current"), f"{sink.path} (current context)"
 
 
 def refuse_tenants(tenants: Mapping[str, Sequence[str]], list_name: str) -> None:

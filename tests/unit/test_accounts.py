@@ -189,6 +189,17 @@ def test_nothing_comes_to_nothing(empty: object) -> None:
     assert account_items(empty)["present"] == []
 
 
+def secret(name: str = "copy", **more: Any) -> Item:
+    return {"type": "secret", "name": name, **more}
+
+
+def config(**more: Any) -> Item:
+    return {"type": "kubeconfig", "path": "/run/k", **more}
+
+
+FAR = {"connection": {"host": "https://far.example.com", "api_key": "key"}}
+ADDRESSES = ("https://k:6443", "https://l:6443")
+
 L = "service_accounts_list"
 MISTAKES: list[tuple[object, str]] = [
     # not where it belongs
@@ -253,6 +264,50 @@ MISTAKES: list[tuple[object, str]] = [
         [account(legacy_tokens=[{"name": "a"}]), account(name="b", legacy_tokens=[{"name": "a"}])],
         f"{L}[1].legacy_tokens[0]: the legacy token ci/a is at {L}[0].legacy_tokens[0] already",
     ),
+    # in one place
+    *(
+        (
+            [account(tokens=[token]), account(name="b", legacy_tokens=[{"name": "tok", **long_lived}])],
+            f"{L}: {place} is the place of 2 tokens ({L}[0].tokens[0], {L}[1].legacy_tokens[0]): give each a place of",
+        )
+        for token, long_lived, place in [
+            ({"dest": "/run/a"}, {"sinks": [{"type": "file", "path": "/run/./a"}]}, "/run/a"),
+            ({"sinks": [secret()]}, {"sinks": [secret()]}, "the Secret ci/copy"),
+            ({"sinks": [secret(**FAR)]}, {"sinks": [secret(**FAR)]}, "the Secret ci/copy"),
+            ({"sinks": [config(user_name="u")]}, {"sinks": [config(user_name="u")]}, "/run/k (user u)"),
+            (
+                {"sinks": [config(user_name="u", context_name="c")]},
+                {"sinks": [config(context_name="c")]},
+                "/run/k (context c)",
+            ),
+            (
+                {"sinks": [config(set_current=True)]},
+                {"sinks": [config(set_current=True)]},
+                "/run/k (current context)",
+            ),
+        ]
+    ),
+    (
+        [account(tokens=[{"kubeconfig_dest": "/run/k"}], legacy_tokens=[{"name": "tok", "kubeconfig_dest": "/run/k"}])],
+        f"{L}: /run/k (user of ci/app) is the place of 2 tokens ({L}[0].tokens[0], {L}[0].legacy_tokens[0])",
+    ),
+    (
+        [
+            account(
+                tokens=[{"sinks": [config(server=ADDRESSES[0])]}],
+                legacy_tokens=[{"name": "tok", "sinks": [config(cluster_name="k:6443")]}],
+            )
+        ],
+        f"{L}: /run/k (user of ci/app) is the place of 2 tokens ({L}[0].tokens[0], {L}[0].legacy_tokens[0])",
+    ),
+    (
+        [account(tokens=[{"kubeconfig_dest": "/run/a"}], legacy_tokens=[{"name": "tok", "dest": "/run/a"}])],
+        f"{L}: /run/a is a token file and a kubeconfig: give each its own path",
+    ),
+    (
+        [account(tokens=[{"sinks": [secret("tok-2")]}]), account(name="b", legacy_tokens=[{"name": "tok"}])],
+        f"{L}[0].tokens[0]: the Secret tok-2 of sinks is called like those of {L}[1].legacy_tokens[0]: choose another",
+    ),
     (
         [account(tokens=[{"return_token": True}])],
         f"{L}[0].tokens[0]: return_token is unknown here: "
@@ -290,6 +345,31 @@ MISTAKES: list[tuple[object, str]] = [
         f"{L}[0].tokens[0]: expiration_seconds: 5 is out of range: the API server takes 600",
     ),
 ]
+
+
+APART: list[tuple[Item, Item]] = [
+    ({"dest": "/run/a"}, {"dest": "/run/b"}),
+    ({"sinks": [secret()]}, {"sinks": [secret(namespace="shop")]}),
+    ({"sinks": [secret()]}, {"sinks": [secret(**FAR)]}),
+    ({"sinks": [config(user_name="a", context_name="a")]}, {"sinks": [config(user_name="b", context_name="b")]}),
+    ({"sinks": [config(server=ADDRESSES[0])]}, {"sinks": [config(server=ADDRESSES[1])]}),
+    ({"sinks": [secret("tok", namespace="shop")]}, {}),
+    ({"sinks": [secret("tok", **FAR)]}, {}),
+    ({"sinks": [secret("tok-1")]}, {}),
+    ({"kubeconfig_dest": "/run/k"}, {"sinks": [config(user_name="a", context_name="a")]}),
+]
+
+
+@pytest.mark.parametrize(("token", "long_lived"), APART)
+def test_what_is_not_one_place_may_hold_both_kinds_of_tokens(token: Item, long_lived: Item) -> None:
+    found = account_items([account(tokens=[token], legacy_tokens=[{"name": "tok", **long_lived}])])
+    assert (len(found["tokens"]), len(found["legacy_tokens"])) == (1, 1)
+
+
+def test_accounts_may_share_a_kubeconfig() -> None:
+    place = {"kubeconfig_dest": "/run/k"}
+    found = account_items([account(tokens=[place]), account(name="b", legacy_tokens=[{"name": "tok", **place}])])
+    assert (len(found["tokens"]), len(found["legacy_tokens"])) == (1, 1)
 
 
 @pytest.mark.parametrize(("given", "sentence"), MISTAKES)
