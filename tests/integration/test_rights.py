@@ -10,6 +10,8 @@ every right in the roles a path by a user who lacks that one; the audit log tell
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -223,6 +225,19 @@ def test_a_long_lived_token_is_made_by_nobody_who_cannot_read_it_and_outlives_a_
     assert secrets_labelled("legacy-token", theirs) == names
     claims = claims_of(Path(theirs.file("token")).read_text())
     assert claims["kubernetes.io/serviceaccount/secret.name"] == names[-1]
+
+
+def test_who_may_take_the_inventory_may_read_every_token_although_the_module_does_not(
+    stage: Callable[[Caller], Stage],
+) -> None:
+    one = next(one for one in PATHS if one.take is paths.inventory_of_a_namespace)
+    theirs = stage(HOLDERS[one.title])
+    run, dummy = run_path(one, theirs)
+    listing = ["get", "secrets", "-n", theirs.namespace, f"--as={theirs.caller}", "-o", "json"]
+    read = json.loads(theirs.cluster.kubectl(*listing).stdout)["items"]
+    (token,) = [secret["data"]["token"] for secret in read if secret["metadata"]["name"] == theirs.caller]
+    assert base64.b64decode(token).startswith(b"eyJ")
+    assert "eyJ" not in json.dumps(run.result)
 
 
 def secrets_labelled(label: str, stage: Stage) -> list[str]:

@@ -144,6 +144,15 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_legacy_token": {"name": "kept", "service_account": "app", **NS, "rotate_after": "1h"}},
+    {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["{{ ns }}", "kube-public"], "unused_for": "1h"}},
+    {
+        "tokenwright.kubernetes.k8s_sa_info": {
+            "namespaces": ["{{ ns }}"],
+            "label_selector": "b=1",
+            "kubeconfig": FROM_FILE,
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["{{ ns }}", "Bad"]}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -201,8 +210,8 @@ def secrets_of(cluster: Cluster, namespace: str) -> list[str]:
 def without_noise(result: Any) -> Any:
     """The core adds a note about tracebacks to failures, in its own way for each kind of task; and Secrets age."""
     kept = {key: value for key, value in result.items() if key not in ("exception", "ansible_facts")}
-    for generation in kept.get("generations", []):
-        del generation["age"]
+    for secret in (*kept.get("generations", []), *kept.get("legacy_tokens", [])):
+        del secret["age"]
     return kept
 
 
@@ -245,12 +254,15 @@ def test_both_ways_give_the_same(
     assert results["here"][19].get("token") == (None if check else long_lived)
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
-        False, False, False, False, True, False, True, True, False, True, True,
+        False, False, False, False, True, False, True, True, False, True, True, False, False, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
         "holds", "access_deviates", "invalid_option", "up_to_date", "invalid_option", "other_type",
+        "gathered", "gathered", "invalid_option",
     ]  # fmt: skip
+    inventory = [(one["name"], one["namespace"]) for one in results["here"][22]["legacy_tokens"]]
+    assert inventory == [("long", namespace)]
 
 
 FORCED: list[dict[str, Any]] = [
@@ -314,3 +326,10 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
     done = run_playbook(play, env={"K8S_AUTH_KUBECONFIG": "/no/such/file"})
     assert done.rc == 0, done.stdout
     assert done.changed == 4
+    # it looks at namespaces and is in none
+    connection = {"group/tokenwright.kubernetes.k8s_sa": {"kubeconfig": options["kubeconfig"]}}
+    look = [{"tokenwright.kubernetes.k8s_sa_info": {"namespaces": [namespace]}}]
+    found = run_playbook(
+        [{**LOCALHOST, "module_defaults": connection, "tasks": look}], env={"K8S_AUTH_KUBECONFIG": "/no/such/file"}
+    )
+    assert (found.rc, found.changed) == (0, 0), found.stdout

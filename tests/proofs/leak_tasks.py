@@ -384,6 +384,26 @@ LONG_LIVED = (
     ),
 )
 
+_INFO = f"{_PREFIX}k8s_sa_info"
+_HERE = {"namespaces": ["{{ ns }}"]}
+
+# What reads no token, beside those that are there and with the caller's own
+INVENTORIES = (
+    Case("an inventory", _HERE, module=_INFO, quick=True),
+    Case("an inventory of the cluster", {"unused_for": 0}, module=_INFO),
+    Case("an inventory of the cluster, refused", _INLINE, module=_INFO, says="give the namespaces"),
+    Case("an inventory by a loop", {"namespaces": ["{{ item }}"]}, {"loop": ["{{ ns }}", "default"]}, module=_INFO),
+    Case(
+        "an inventory by somebody without rights",
+        {**_HERE, **_CONNECTION, "api_key": "{{ stranger_key }}"},
+        module=_INFO,
+        says="forbidden",
+        quick=True,
+    ),
+    Case("an inventory of nothing", {**_INLINE, "namespaces": []}, module=_INFO, says="namespaces"),
+    Case("an inventory with a mistake", {**_HERE, **_INLINE, "unused_for": "ever"}, module=_INFO, says="unused_for"),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -394,7 +414,7 @@ ENVIRONMENT = (
     Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
 )
 
-CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED)
+CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED, *INVENTORIES)
 
 
 def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -197,7 +197,7 @@ def config(**more: Any) -> Item:
     return {"type": "kubeconfig", "path": "/run/k", **more}
 
 
-FAR = {"connection": {"host": "https://far.example.com", "api_key": "key"}}
+FAR: Item = {"connection": {"host": "https://far.example.com", "api_key": "key"}}
 ADDRESSES = ("https://k:6443", "https://l:6443")
 
 L = "service_accounts_list"
