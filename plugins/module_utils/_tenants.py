@@ -85,29 +85,33 @@ def refuse_shared_declarations(tenants: Sequence[Tenant], list_name: str) -> Non
         InputError: a place is that of two, or a token file a kubeconfig's place too.
     """
     refuse_shared_files([(tenant.title, tenant.sinks) for tenant in tenants], list_name)
-    holders: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    called: dict[tuple[object, ...], str] = {}
-    for tenant in tenants:
-        for sink in tenant.sinks:
-            for entry, words in _declared(sink, tenant.account):
-                holders[entry].append(tenant.title)
-                called[entry] = words
-    for entry, titles in holders.items():
-        refuse_tenants({called[entry]: titles}, list_name)
+    claims = [
+        (entry, sink, tenant.title)
+        for tenant in tenants
+        for sink in tenant.sinks
+        for entry in _entries(sink, tenant.account)
+    ]
+    holders: dict[str, list[tuple[DesiredSink, str]]] = defaultdict(list)
+    for entry, sink, title in claims:
+        holders[entry].append((sink, title))
+    for entry, sink, dummy in claims:
+        # a connection may hold a whole kubeconfig, which can be compared and nothing else
+        titles = [title for other, title in holders[entry] if other.connection == sink.connection]
+        refuse_tenants({entry: titles}, list_name)
 
 
-def _declared(sink: DesiredSink, account: Ref) -> Iterator[tuple[tuple[object, ...], str]]:
-    """What of a place no other token may use: something to compare, and words for people."""
+def _entries(sink: DesiredSink, account: Ref) -> Iterator[str]:
+    """What of a place no other token may use."""
     if sink.type == SECRET:
-        namespace = sink.namespace or account.namespace
-        yield (sink.type, namespace, sink.name, sink.connection), f"the Secret {namespace}/{sink.name}"
+        yield f"the Secret {sink.namespace or account.namespace}/{sink.name}"
     if sink.type == KUBECONFIG:
-        # as the workshop makes them up from the server that the task uses
-        default = (account.place, sink.cluster_name or (urlsplit(sink.server).netloc if sink.server else None))
-        for kind, name in (("user", sink.user_name), ("context", sink.context_name)):
-            yield (sink.path, kind, name or default), f"{sink.path} ({kind} {name or 'of ' + account.place})"
+        # as the workshop makes them up; where the server is not said it is that of the task
+        cluster = sink.cluster_name or (urlsplit(sink.server).netloc if sink.server else "...")
+        default = f"{account.place}@{cluster}"
+        yield f"{sink.path} (user {sink.user_name or default})"
+        yield f"{sink.path} (context {sink.context_name or default})"
         if sink.set_current:
-            yield (sink.path, "current"), f"{sink.path} (current context)"
+            yield f"{sink.path} (current context)"
 
 
 def refuse_tenants(tenants: Mapping[str, Sequence[str]], list_name: str) -> None:

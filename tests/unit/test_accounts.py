@@ -198,6 +198,7 @@ def config(**more: Any) -> Item:
 
 
 FAR: Item = {"connection": {"host": "https://far.example.com", "api_key": "key"}}
+INLINE: Item = {"connection": {"kubeconfig": {"kind": "Config", "clusters": [{"name": "far"}]}}}
 ADDRESSES = ("https://k:6443", "https://l:6443")
 
 L = "service_accounts_list"
@@ -274,6 +275,7 @@ MISTAKES: list[tuple[object, str]] = [
             ({"dest": "/run/a"}, {"sinks": [{"type": "file", "path": "/run/./a"}]}, "/run/a"),
             ({"sinks": [secret()]}, {"sinks": [secret()]}, "the Secret ci/copy"),
             ({"sinks": [secret(**FAR)]}, {"sinks": [secret(**FAR)]}, "the Secret ci/copy"),
+            ({"sinks": [secret(**INLINE)]}, {"sinks": [secret(**INLINE)]}, "the Secret ci/copy"),
             ({"sinks": [config(user_name="u")]}, {"sinks": [config(user_name="u")]}, "/run/k (user u)"),
             (
                 {"sinks": [config(user_name="u", context_name="c")]},
@@ -289,7 +291,7 @@ MISTAKES: list[tuple[object, str]] = [
     ),
     (
         [account(tokens=[{"kubeconfig_dest": "/run/k"}], legacy_tokens=[{"name": "tok", "kubeconfig_dest": "/run/k"}])],
-        f"{L}: /run/k (user of ci/app) is the place of 2 tokens ({L}[0].tokens[0], {L}[0].legacy_tokens[0])",
+        f"{L}: /run/k (user ci/app@...) is the place of 2 tokens ({L}[0].tokens[0], {L}[0].legacy_tokens[0])",
     ),
     (
         [
@@ -298,7 +300,7 @@ MISTAKES: list[tuple[object, str]] = [
                 legacy_tokens=[{"name": "tok", "sinks": [config(cluster_name="k:6443")]}],
             )
         ],
-        f"{L}: /run/k (user of ci/app) is the place of 2 tokens ({L}[0].tokens[0], {L}[0].legacy_tokens[0])",
+        f"{L}: /run/k (user ci/app@k:6443) is the place of 2 tokens ({L}[0].tokens[0], {L}[0].legacy_tokens[0])",
     ),
     (
         [account(tokens=[{"kubeconfig_dest": "/run/a"}], legacy_tokens=[{"name": "tok", "dest": "/run/a"}])],
@@ -351,12 +353,13 @@ APART: list[tuple[Item, Item]] = [
     ({"dest": "/run/a"}, {"dest": "/run/b"}),
     ({"sinks": [secret()]}, {"sinks": [secret(namespace="shop")]}),
     ({"sinks": [secret()]}, {"sinks": [secret(**FAR)]}),
+    ({"sinks": [secret(**INLINE)]}, {"sinks": [secret(**FAR)]}),
     ({"sinks": [config(user_name="a", context_name="a")]}, {"sinks": [config(user_name="b", context_name="b")]}),
     ({"sinks": [config(server=ADDRESSES[0])]}, {"sinks": [config(server=ADDRESSES[1])]}),
     ({"sinks": [secret("tok", namespace="shop")]}, {}),
     ({"sinks": [secret("tok", **FAR)]}, {}),
     ({"sinks": [secret("tok-1")]}, {}),
-    ({"kubeconfig_dest": "/run/k"}, {"sinks": [config(user_name="a", context_name="a")]}),
+    ({"kubeconfig_dest": "/run/k"}, {"sinks": [config(user_name="ci/app", context_name="ci/app")]}),
 ]
 
 
