@@ -17,6 +17,7 @@ from typing import Any
 from . import _names
 from ._errors import InputError
 from ._rbac import Permission, resource_of, verb_of
+from ._scopes import CLUSTER_SCOPED
 from ._shape import called, suggestion
 
 # as the API spells it: nowhere in particular, which is also where cluster-scoped objects are
@@ -34,38 +35,6 @@ _FORM = (
     "write VERB RESOURCE[.GROUP][/SUBRESOURCE] [named NAME] [in NAMESPACE], as in get pods/log in ci, or VERB /PATH; "
     "in place of one namespace all namespaces or any namespace"
 )
-
-# Kubernetes' own resources that are in no namespace, by their groups, with those that exist only in rules.
-CLUSTER_SCOPED: Mapping[str, frozenset[str]] = {
-    "": frozenset({"componentstatuses", "groups", "namespaces", "nodes", "persistentvolumes", "users"}),
-    "admissionregistration.k8s.io": frozenset(
-        {
-            "mutatingadmissionpolicies",
-            "mutatingadmissionpolicybindings",
-            "mutatingwebhookconfigurations",
-            "validatingadmissionpolicies",
-            "validatingadmissionpolicybindings",
-            "validatingwebhookconfigurations",
-        }
-    ),
-    "apiextensions.k8s.io": frozenset({"customresourcedefinitions"}),
-    "apiregistration.k8s.io": frozenset({"apiservices"}),
-    "authentication.k8s.io": frozenset({"selfsubjectreviews", "tokenreviews", "uids", "userextras"}),
-    "authorization.k8s.io": frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews"}),
-    "certificates.k8s.io": frozenset({"certificatesigningrequests", "clustertrustbundles", "signers"}),
-    "flowcontrol.apiserver.k8s.io": frozenset({"flowschemas", "prioritylevelconfigurations"}),
-    "internal.apiserver.k8s.io": frozenset({"storageversions"}),
-    "metrics.k8s.io": frozenset({"nodes"}),
-    "networking.k8s.io": frozenset({"ingressclasses", "ipaddresses", "servicecidrs"}),
-    "node.k8s.io": frozenset({"runtimeclasses"}),
-    "rbac.authorization.k8s.io": frozenset({"clusterrolebindings", "clusterroles"}),
-    "resource.k8s.io": frozenset({"deviceclasses", "devicetaintrules", "resourceslices"}),
-    "scheduling.k8s.io": frozenset({"priorityclasses"}),
-    "storage.k8s.io": frozenset(
-        {"csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses"}
-    ),
-    "storagemigration.k8s.io": frozenset({"storageversionmigrations"}),
-}
 
 
 @dataclass(frozen=True)

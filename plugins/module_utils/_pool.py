@@ -126,7 +126,7 @@ class _Connecting:
             if isinstance(self.sock, ssl.SSLSocket) and self.sock.version() is None:
                 # Python leaves the handshake out when the server has gone before it begins
                 raise ConnectionResetError("closed before the TLS handshake")
-        except Exception as error:
+        except Exception as error:  # whatever it was: nothing was sent yet, and it goes on from here
             error.is_unsent = True  # type: ignore[attr-defined]  # read by is_unsent below
             raise
 

@@ -150,29 +150,6 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
 )
 
-# resources of Kubernetes itself that are in namespaces
-NAMESPACED: Mapping[str, frozenset[str]] = {
-    group: frozenset(resources.split())
-    for group, resources in {
-        "": "bindings configmaps endpoints events limitranges persistentvolumeclaims pods podtemplates "
-        "replicationcontrollers resourcequotas secrets serviceaccounts services",
-        "apps": "controllerrevisions daemonsets deployments replicasets statefulsets",
-        "authentication.k8s.io": "serviceaccounts",
-        "authorization.k8s.io": "localsubjectaccessreviews",
-        "autoscaling": "horizontalpodautoscalers",
-        "batch": "cronjobs jobs",
-        "coordination.k8s.io": "leases",
-        "discovery.k8s.io": "endpointslices",
-        "events.k8s.io": "events",
-        "metrics.k8s.io": "pods",
-        "networking.k8s.io": "ingresses networkpolicies",
-        "policy": "poddisruptionbudgets",
-        "rbac.authorization.k8s.io": "rolebindings roles",
-        "resource.k8s.io": "resourceclaims resourceclaimtemplates",
-        "storage.k8s.io": "csistoragecapacities",
-    }.items()
-}
-
 _EDIT: tuple[Rule, ...] = (
     {"apiGroups": [""], "resources": ["pods/exec", "pods/attach", "secrets"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]},

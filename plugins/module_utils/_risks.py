@@ -17,7 +17,8 @@ from typing import Any
 from ._findings import RISKS, SEVERITIES, Finding
 from ._kinds import Ref
 from ._rbac import Permission
-from ._risk_patterns import NAMESPACED, PATTERNS, Access, Pattern, Rule
+from ._risk_patterns import PATTERNS, Access, Pattern, Rule
+from ._scopes import NAMESPACED
 
 # how many entries a sentence names before it only counts
 _NAMED = 4

@@ -20,7 +20,7 @@ import pytest
 from cluster.controlplane import Cluster
 from conftest import Task
 
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils._access_entries import CLUSTER_SCOPED
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._scopes import CLUSTER_SCOPED
 
 RBAC = "rbac.authorization.k8s.io"
 ACCOUNTS = [f"a{number}" for number in range(24)]

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._access_entries import (
     ANYWHERE,
-    CLUSTER_SCOPED,
     EVERYWHERE,
     Entry,
     entries_of,
@@ -23,6 +22,7 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._access_ent
 )
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors import InputError
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._rbac import Permission
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._scopes import CLUSTER_SCOPED
 
 
 def read(given: object, own: str | None = "ci") -> Entry:

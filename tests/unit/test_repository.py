@@ -50,6 +50,7 @@ LAYERS = (
         "_legacy_rows",
         "_lifetime",
     }
+    | {"_scopes"}
     | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_risk_patterns", "_risks", "_secret_formats", "_served"}
     | {"_shape", "_token_info", "_token_secrets", "_yaml"},
     # input and output
