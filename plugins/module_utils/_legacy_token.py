@@ -11,14 +11,14 @@ type kubernetes.io/service-account-token; KEP-2799.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
 from ._api import Api, connect
 from ._auth import ConnectionOptions
 from ._converge import Snapshot, read
 from ._entry import UseCase
-from ._errors import ProvisionError, Target
+from ._errors import Target
 from ._findings import RiskPolicy, transport_findings
 from ._kinds import SECRET, Object, uid_of
 from ._legacy_desired import ABSENT, ITEM_OPTIONS, LIST, PRESENT, DesiredLegacyToken, refuse_shared_places
@@ -31,10 +31,9 @@ from ._live_account import living
 from ._plan import Outcome
 from ._redact import Secrets
 from ._reviews import Reviewer
-from ._sinks import Sink
 from ._tenants import refuse_shared_entries
 from ._workloads import UsesByNamespace
-from ._workshop import Workshop
+from ._workshop import Placed, Workshop
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_bulk.with_list(ITEM_OPTIONS, LIST),
@@ -44,9 +43,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_auth.ARGUMENT_SPEC,
 }
 ARGUMENT_SPEC[LIST]["no_log"] = False
-
-# a token and the places it is kept in, or why they cannot be had
-Placed: TypeAlias = tuple[DesiredLegacyToken, Sequence[Sink], "ProvisionError | None"]
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
@@ -67,13 +63,13 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     endpoint = api.connection.endpoint
     warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
     workshop = Workshop(api, options, secrets, params["workers"])
-    placed = [_placed(workshop, item) for item in items.desired]
+    placed = workshop.placed(items.desired)
     refuse_shared_entries([(item.ref.place, sinks) for item, sinks, dummy in placed], LIST)
     wanted = [item.account for item in items.desired if item.state == PRESENT]
     live, reviewer = read(api, wanted, params["workers"]), Reviewer(api)
     used = UsesByNamespace(api, params["workers"])
 
-    def work(token: Placed, outcome: Outcome) -> None:
+    def work(token: Placed[DesiredLegacyToken], outcome: Outcome) -> None:
         item, sinks, error = token
         if error:
             raise error
@@ -90,14 +86,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 
-def _placed(workshop: Workshop, item: DesiredLegacyToken) -> Placed:
-    try:
-        return item, workshop.sinks(item.sinks, item.account, force=item.force, verify=item.verify), None
-    except ProvisionError as error:
-        return item, (), error
-
-
-def _begin(token: Placed) -> Outcome:
+def _begin(token: Placed[DesiredLegacyToken]) -> Outcome:
     ref = token[0].ref
     return Outcome(identity={"name": ref.name, "namespace": ref.namespace}, title=ref.place)
 

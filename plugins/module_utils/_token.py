@@ -11,7 +11,7 @@ predicate, and never in check mode. Source: Kubernetes API, TokenRequest v1; KEP
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
 from ._api import Api, connect
@@ -19,7 +19,7 @@ from ._auth import ConnectionOptions
 from ._binders import Binder, ToHandle, ToObject, Unbound
 from ._converge import Snapshot, read
 from ._entry import UseCase
-from ._errors import ProvisionError, Target
+from ._errors import Target
 from ._findings import RiskPolicy, transport_findings
 from ._handles import HANDLE_LABEL, Handle
 from ._keeping import Keeper
@@ -31,10 +31,9 @@ from ._redact import Secrets
 from ._reviews import Reviewer
 from ._revoking import Revoker
 from ._secret_sink import SINK_LABEL
-from ._sinks import Sink
 from ._tenants import refuse_shared_entries
 from ._token_desired import ITEM_OPTIONS, LIST, RAIL_OPTIONS, DesiredToken, Rails, refuse_shared_places
-from ._workshop import Workshop
+from ._workshop import Placed, Workshop
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_bulk.with_list(ITEM_OPTIONS, LIST),
@@ -45,9 +44,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_auth.ARGUMENT_SPEC,
 }
 ARGUMENT_SPEC[LIST]["no_log"] = False
-
-# a token and the places it is kept in, or why they cannot be had
-Placed: TypeAlias = tuple[DesiredToken, Sequence[Sink], "ProvisionError | None"]
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
@@ -65,12 +61,12 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     endpoint = api.connection.endpoint
     warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
     workshop = Workshop(api, options, secrets, params["workers"])
-    placed = [_placed(workshop, item) for item in items.desired]
+    placed = workshop.placed(items.desired)
     refuse_shared_entries([(item.account.place, sinks) for item, sinks, dummy in placed], LIST)
     live = read(api, [item.account for item in items.desired], params["workers"])
     reviewer = Reviewer(api)
 
-    def work(token: Placed, outcome: Outcome) -> None:
+    def work(token: Placed[DesiredToken], outcome: Outcome) -> None:
         item, sinks, error = token
         if error:
             raise error
@@ -89,14 +85,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 
-def _placed(workshop: Workshop, item: DesiredToken) -> Placed:
-    try:
-        return item, workshop.sinks(item.sinks, item.account, force=item.force, verify=item.verify), None
-    except ProvisionError as error:
-        return item, (), error
-
-
-def _begin(token: Placed) -> Outcome:
+def _begin(token: Placed[DesiredToken]) -> Outcome:
     item = token[0]
     identity = {"service_account": item.account.name, "namespace": item.account.namespace}
     return Outcome(identity=identity, title=item.account.place)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from . import _client
@@ -29,6 +30,31 @@ from ._transport import Connection
 _ROOT_CA = "kube-root-ca.crt"
 
 
+class Declared(Protocol):
+    """A token as declared, as far as its places go."""
+
+    @property
+    def account(self) -> Ref:
+        """Whose it is."""
+
+    @property
+    def sinks(self) -> Sequence[DesiredSink]:
+        """Its places."""
+
+    @property
+    def force(self) -> bool:
+        """Whether what is there may be replaced, whatever it is."""
+
+    @property
+    def verify(self) -> str:
+        """When a token is tried out."""
+
+
+Token = TypeVar("Token", bound=Declared)
+# a token and its places, or why they cannot be had
+Placed: TypeAlias = "tuple[Token, Sequence[Sink], ProvisionError | None]"
+
+
 class Workshop:
     """Makes places for the tokens of one cluster."""
 
@@ -40,14 +66,24 @@ class Workshop:
         self._others: dict[ConnectionOptions, Api] = {}
         self._root_cas: dict[str, str | None] = {}
 
-    def sinks(self, desired: Sequence[DesiredSink], account: Ref, *, force: bool, verify: str) -> list[Sink]:
+    def placed(self, tokens: Sequence[Token]) -> list[Placed[Token]]:
+        """Every token with its places, in order; what keeps one from its places does not keep the others."""
+        return [self._placed(token) for token in tokens]
+
+    def _placed(self, token: Token) -> Placed[Token]:
+        try:
+            return token, self._sinks(token), None
+        except ProvisionError as error:
+            return token, (), error
+
+    def _sinks(self, token: Declared) -> list[Sink]:
         """The places of one token, in order.
 
         Raises:
             ProvisionError: a cluster cannot be reached, or a certificate authority cannot be read.
         """
-        trial = ClusterTrial(self._api, self._options, verify)
-        return [self._sink(one, account, trial, force=force) for one in desired]
+        trial = ClusterTrial(self._api, self._options, token.verify)
+        return [self._sink(one, token.account, trial, force=token.force) for one in token.sinks]
 
     def _sink(self, desired: DesiredSink, account: Ref, trial: ClusterTrial, *, force: bool) -> Sink:
         if desired.type == FILE:
