@@ -37,6 +37,7 @@ TOKENS = "tokens"
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "namespaces": {"type": "list", "elements": "str"},
+    "namespace": {"type": "str"},
     "label_selector": {"type": "str"},
     "gather": {"type": "list", "elements": "str", "choices": [TOKENS], "default": [TOKENS]},
     "unused_for": {"type": "raw", "default": "90d"},
@@ -73,7 +74,10 @@ class Question:
         given = params["namespaces"]
         if given is not None and not given:
             raise InputError("namespaces: the list is empty", "leave it out to look at all namespaces")
-        names = dict.fromkeys(_names.namespace(name, "namespaces") for name in given or ())
+        if given is None and params["namespace"] is not None:
+            names = {_names.namespace(params["namespace"]): None}
+        else:
+            names = dict.fromkeys(_names.namespace(name, "namespaces") for name in given or ())
         unused_for = seconds(params["unused_for"], "unused_for")
         return cls(tuple(names) or _EVERYWHERE, params["label_selector"] or "", unused_for)
 

@@ -42,6 +42,10 @@ options:
       - The namespaces to look at. Without it, all of them, which takes the right to list in the whole cluster.
     type: list
     elements: str
+  namespace:
+    description:
+      - The namespace to look at if O(namespaces) is not given, as it may come from the defaults of the action group.
+    type: str
   label_selector:
     description:
       - Looks only at accounts with these labels, for example V(team=ci), and at their tokens. Orphaned tokens, whose

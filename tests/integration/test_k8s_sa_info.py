@@ -109,6 +109,13 @@ def test_a_selector_picks_accounts(stocked: str, run_task: Task) -> None:
     assert refused["error"]["http_status"] == 400
 
 
+def test_a_namespace_of_the_defaults_is_looked_at_unless_others_are_named(stocked: str, run_task: Task) -> None:
+    there = run_task("k8s_sa_info", namespace=stocked)
+    assert set(by_name(there)) == set(by_name(run_task("k8s_sa_info", namespaces=[stocked])))
+    elsewhere = run_task("k8s_sa_info", namespace=stocked, namespaces=["default"])
+    assert not [one for one in elsewhere["legacy_tokens"] if one["namespace"] == stocked]
+
+
 def test_the_whole_cluster_is_looked_at_without_namespaces(stocked: str, run_task: Task) -> None:
     found = run_task("k8s_sa_info")
     assert {"kept", "used"} <= {one["name"] for one in found["legacy_tokens"] if one["namespace"] == stocked}
