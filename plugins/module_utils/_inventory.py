@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 
 from . import _auth, _bulk, _findings, _names
@@ -97,6 +98,15 @@ class Found:
     secrets: Sequence[TokenSecret]
     uses: Mapping[str, Uses]
     tracked_since: datetime | None
+
+    def row_of(self, secret: TokenSecret) -> str | None:
+        """The token of k8s_legacy_token that a Secret is a generation of, or is called like; None: there is none."""
+        label = secret.labels.get(ROW_LABEL)
+        return label or (secret.ref.name if (secret.ref.namespace, secret.ref.name) in self._rows else None)
+
+    @cached_property
+    def _rows(self) -> set[tuple[str, str | None]]:
+        return {(one.ref.namespace, one.labels.get(ROW_LABEL)) for one in self.secrets}
 
     def users(self, secret: Ref) -> list[Use] | None:
         """Who uses a Secret; None: nobody may know."""
@@ -201,7 +211,7 @@ def _token(secret: TokenSecret, found: Found, question: Question, now: datetime)
         "env_used_by": _named(users, ENV),
         "orphan": account is None or bool(secret.account_uid and secret.account_uid != uid_of(account)),
         "unpopulated": not secret.is_filled,
-        "managed_as": secret.labels.get(ROW_LABEL),
+        "managed_as": found.row_of(secret),
     }
 
 

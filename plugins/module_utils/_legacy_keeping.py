@@ -26,6 +26,7 @@ from ._generations import PATCH, SUPERSEDED_AT
 from ._legacy_desired import DesiredLegacyToken
 from ._legacy_ledger import Ledger, coming, named, shown
 from ._legacy_rows import (
+    ROW_LABEL,
     SUSPEND,
     Generation,
     Retirement,
@@ -34,6 +35,7 @@ from ._legacy_rows import (
     next_number,
     put_right,
     retirements,
+    rivals_of,
     suspension,
     why_next,
 )
@@ -129,7 +131,7 @@ class LegacyKeeper:
         if scene.head is None or scene.reason != UP_TO_DATE:
             head = self._next(scene, reviewer)
         else:
-            head = self._stay(scene.head, reviewer)
+            head = self._stay(scene, scene.head, reviewer)
         self._retire(scene, head)
         self._describe(scene, head)
 
@@ -153,6 +155,7 @@ class LegacyKeeper:
         """Another generation, in all places."""
         number = next_number(self._desired.ref.name, scene.row, scene.stored, scene.uid)
         reviewer.check_right(self._desired.verify)
+        self._adopt(scene.row)
         if self._ledger.check_mode:
             return self._predict_next(number, scene.reason)
         with ExitStack() as stack:
@@ -169,6 +172,12 @@ class LegacyKeeper:
                 self._store(stores, token, scene.reason)
                 self._hand_over(token)
         return head
+
+    def _adopt(self, row: Sequence[Generation]) -> None:
+        """A Secret that was made by hand gets its label before it has a successor, beside which it would be foreign."""
+        for one in row:
+            if ROW_LABEL not in one.secret.labels:
+                self._ledger.patch(one, {"labels": missing_labels(one, self._desired.labels)}, "adopted")
 
     def _predict_next(self, number: int, reason: str) -> Generation:
         for sink in self._sinks:
@@ -201,20 +210,21 @@ class LegacyKeeper:
 
     # the one that stays
 
-    def _stay(self, head: Generation, reviewer: Reviewer) -> Generation:
-        """The generation in use, with its labels, in all places."""
+    def _stay(self, scene: Scene, head: Generation, reviewer: Reviewer) -> Generation:
+        """The generation in use, with its labels, in all places; one that nobody may have tried yet is tried."""
         if not head.secret.is_filled:
             head = self._fill(head)
         metadata, reason = put_right(head, self._desired.labels)
         if metadata:
             self._ledger.patch(head, metadata, reason)
-        if self._sinks or self._desired.return_token:
+        is_untried = bool(rivals_of(head, scene.row, scene.uid)) and not self._ledger.check_mode
+        if self._sinks or self._desired.return_token or is_untried:
             token = self._row.token(head)
-            self._spread(token, reviewer)
+            self._spread(token, reviewer, is_untried=is_untried)
             self._hand_over(token)
         return head
 
-    def _spread(self, token: str, reviewer: Reviewer) -> None:
+    def _spread(self, token: str, reviewer: Reviewer, *, is_untried: bool) -> None:
         """Bring the token to the places that do not hold it as they should."""
         unfit = [sink for sink in self._sinks if not sink.fits(token, record_of(token))]
         if self._ledger.check_mode:
@@ -224,7 +234,7 @@ class LegacyKeeper:
             return
         with ExitStack() as stack:
             stores = [(sink, stack.enter_context(sink.prepared())) for sink in unfit]
-            if unfit:
+            if unfit or is_untried:
                 self._prove(token, reviewer, unfit)
             self._store(stores, token, "sink_changed")
 

@@ -69,13 +69,18 @@ def name_of(row: str, number: int) -> str:
 
 
 def generations(row: str, secrets: Iterable[TokenSecret]) -> list[Generation]:
-    """The Secrets of a row, in order: those with its label, and one of its name that is in no row."""
-    found = []
-    for secret in secrets:
-        number, label = number_of(row, secret.ref.name), secret.labels.get(ROW_LABEL)
-        if number and not secret.is_terminating and (label == row or (label is None and number == 1)):
-            found.append(Generation(secret, number))
-    return sorted(found, key=lambda one: one.number)
+    """The Secrets of a row, in order: those with its label, or, where there is none, one of its name that has no label.
+
+    Beside those with the label, one without it is somebody else's, whatever it is called.
+    """
+    named = [
+        Generation(secret, number)
+        for secret in secrets
+        if not secret.is_terminating and (number := number_of(row, secret.ref.name))
+    ]
+    labelled = [one for one in named if one.secret.labels.get(ROW_LABEL) == row]
+    adoptable = [one for one in named if one.number == 1 and ROW_LABEL not in one.secret.labels]
+    return sorted(labelled or adoptable, key=lambda one: one.number)
 
 
 def is_dead(generation: Generation, account_uid: str) -> bool:
@@ -88,6 +93,12 @@ def head_of(row: Sequence[Generation], account_uid: str) -> Generation | None:
     """The generation in use: the last one that no other has followed."""
     living = [one for one in row if one.superseded_at is None and not is_dead(one, account_uid)]
     return living[-1] if living else None
+
+
+def rivals_of(head: Generation, row: Iterable[Generation], account_uid: str) -> list[Generation]:
+    """Those that are as good as the one in use: a run made it and did not get to where the others are superseded."""
+    others = (one for one in row if one.secret.uid != head.secret.uid)
+    return [one for one in others if one.superseded_at is None and not is_dead(one, account_uid)]
 
 
 def why_next(head: Generation | None, rotate_after: int | None, now: datetime) -> str:

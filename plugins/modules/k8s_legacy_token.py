@@ -56,8 +56,8 @@ options:
         it here or in O(legacy_tokens).
       - After a rotation the token is in a Secret V(name-2), then V(name-3) and so on, see RV(secret_name). All of them
         belong together by the label V(tokenwright/legacy-token).
-      - A Secret of that name which is there already and holds a token of the account becomes the first one. Its token
-        stays.
+      - A Secret of that name which is there already and holds a token of the account becomes the first one, if there is
+        none with the label yet. Its token stays.
     type: str
   service_account: &service_account
     description:

@@ -193,7 +193,8 @@ legacy_tokens:
       returned: always
     managed_as:
       description:
-        - Under which name M(tokenwright.kubernetes.k8s_legacy_token) keeps the token; V(null) if it does not.
+        - Under which name M(tokenwright.kubernetes.k8s_legacy_token) keeps the token, or keeps others, so that this one
+          only is called like them; V(null) if it keeps none.
       type: str
       returned: always
   sample:

@@ -316,6 +316,57 @@ def test_nothing_retires_before_the_new_token_is_in_all_places(
     assert is_accepted(cluster, old)
 
 
+@pytest.mark.parametrize("has_place", [True, False])
+def test_nothing_retires_before_a_token_of_a_run_that_died_is_accepted(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options, has_place: bool
+) -> None:
+    options |= {"overlap": 0, "rotate_after": "1h", **({} if has_place else {"dest": None})}
+    run_task("k8s_legacy_token", **options)
+    labels = {"tokenwright/legacy-token": "tok"}
+    refused = {"token": "cmVmdXNlZA==", "ca.crt": "eA==", "namespace": "eA=="}
+    uid = cluster.kubectl("get", "serviceaccount", "app", "-n", namespace, "-o", "jsonpath={.metadata.uid}").stdout
+    left = {
+        "metadata": {
+            "name": "tok-2",
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {legacy.ACCOUNT: "app", legacy.UID: uid},
+        }
+    }
+    legacy.make(cluster, namespace, "tok-2", data=refused, **left)
+    for dummy in range(2):
+        failed = run_task("k8s_legacy_token", **options)
+        assert (failed["error"]["code"], failed["actions"]) == ("not_accepted", []), failed["msg"]
+    assert secret_names(cluster, namespace) == ["tok", "tok-2"]
+    cluster.kubectl("delete", "secret", "tok-2", "-n", namespace)
+    assert not run_task("k8s_legacy_token", **options)["changed"]
+    legacy.make(cluster, namespace, "tok-2", **left)
+    legacy.filled(cluster, namespace, "tok-2")
+    done = run_task("k8s_legacy_token", **options)
+    assert (done["verified"], secret_names(cluster, namespace)) == (True, ["tok-2"]), done["msg"]
+    assert not run_task("k8s_legacy_token", **options)["changed"]
+
+
+def test_a_secret_of_the_first_name_that_others_make_beside_the_row_is_left_alone(
+    cluster: Cluster, namespace: str, run_task: Task, options: Options
+) -> None:
+    aged = {**grown_old(run_task, options), "overlap": 0}
+    predicted_and_done(run_task, aged)
+    run_task("k8s_sa", name="other", namespace=namespace)
+    for account in ("app", "other"):
+        legacy.make(cluster, namespace, "tok", account=account)
+        legacy.filled(cluster, namespace, "tok")
+        theirs = token_in(cluster, namespace, "tok")
+        for state in ("present", "suspended", "present"):
+            result = run_task("k8s_legacy_token", **options, overlap=0, state=state)
+            assert not result.get("failed"), result["msg"]
+            assert token_in(cluster, namespace, "tok") == theirs
+        cluster.kubectl("delete", "secret", "tok", "-n", namespace)
+    legacy.make(cluster, namespace, "tok")
+    assert steps(run_task("k8s_legacy_token", **options, state="absent"))[0] == ("delete", "Secret", "tok-2", "revoked")
+    assert secret_names(cluster, namespace) == ["tok"]
+
+
 def test_what_a_workload_uses_does_not_retire(
     cluster: Cluster, namespace: str, run_task: Task, options: Options
 ) -> None:

@@ -78,12 +78,13 @@ def test_a_name_with_dots_is_no_pattern() -> None:
     assert (number_of("a.b", "axb"), number_of("a.b", "axb-2"), number_of("a.b", "a.b-2")) == (None, None, 2)
 
 
-def test_a_row_is_what_has_its_label_and_the_secret_of_its_name_that_is_in_none() -> None:
-    row = [
-        made("tok-10"), made("tok", None), made("tok-2"), made("tok-3", None), made("tok-4", "other"),
-        made("else"), made("tok-5", is_terminating=True),
-    ]  # fmt: skip
-    assert [one.number for one in generations("tok", row)] == [1, 2, 10]
+def test_a_row_is_what_has_its_label_or_else_the_secret_of_its_name_that_is_in_none() -> None:
+    foreign = [made("tok-3", None), made("tok-4", "other"), made("else"), made("tok-5", is_terminating=True)]
+    own = [made("tok-10"), made("tok-2")]
+    by_hand = made("tok", None)
+    assert [one.number for one in generations("tok", [*own, *foreign, by_hand])] == [2, 10]
+    assert [one.number for one in generations("tok", [made("tok"), *own, *foreign])] == [1, 2, 10]
+    assert [one.number for one in generations("tok", [*foreign, by_hand])] == [1]
     assert generations("tok", [made("tok", "other")]) == []
 
 
