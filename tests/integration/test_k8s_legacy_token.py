@@ -325,7 +325,7 @@ def test_nothing_retires_before_a_token_of_a_run_that_died_is_accepted(
     labels = {"tokenwright/legacy-token": "tok"}
     refused = {"token": "cmVmdXNlZA==", "ca.crt": "eA==", "namespace": "eA=="}
     uid = cluster.kubectl("get", "serviceaccount", "app", "-n", namespace, "-o", "jsonpath={.metadata.uid}").stdout
-    left = {
+    left: dict[str, Any] = {
         "metadata": {
             "name": "tok-2",
             "namespace": namespace,
