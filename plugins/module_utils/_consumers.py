@@ -113,8 +113,11 @@ def _references(spec: Object) -> Iterator[tuple[str, str]]:
 
 
 def _of_volume(volume: Object) -> Iterator[str]:
+    """Also what the drivers get that mount a volume: without it they mount it no more."""
     sources = [
         (volume.get("secret") or {}).get("secretName"),
+        ((volume.get("csi") or {}).get("nodePublishSecretRef") or {}).get("name"),
+        ((volume.get("flexVolume") or {}).get("secretRef") or {}).get("name"),
         *((source.get("secret") or {}).get("name") for source in (volume.get("projected") or {}).get("sources") or ()),
     ]
     yield from _texts(sources)

@@ -46,6 +46,9 @@ def test_all_ways_into_a_container() -> None:
     ways: dict[str, Any] = {
         "volume": MOUNTS,
         "projected": {"volumes": [{"projected": {"sources": [{"configMap": {}}, {"secret": {"name": "tok"}}]}}]},
+        "csi": {"volumes": [{"csi": {"driver": "d", "nodePublishSecretRef": {"name": "tok"}}}]},
+        "flex": {"volumes": [{"flexVolume": {"driver": "d", "secretRef": {"name": "tok"}}}]},
+        "plain": {"volumes": [{"csi": {"driver": "tok"}}, {"flexVolume": {"driver": "tok"}}]},
         "env": {"containers": [env("tok")]},
         "init": {"initContainers": [env("tok")]},
         "debug": {"ephemeralContainers": [env("tok")]},
@@ -54,8 +57,8 @@ def test_all_ways_into_a_container() -> None:
         "pull": {"imagePullSecrets": [{"name": "tok"}]},
     }
     assert named({POD: [pod(name, spec) for name, spec in ways.items()]}) == [
-        ("Pod", "debug", "env"), ("Pod", "env", "env"), ("Pod", "init", "env"), ("Pod", "projected", "mount"),
-        ("Pod", "volume", "mount"), ("Pod", "whole", "env"),
+        ("Pod", "csi", "mount"), ("Pod", "debug", "env"), ("Pod", "env", "env"), ("Pod", "flex", "mount"),
+        ("Pod", "init", "env"), ("Pod", "projected", "mount"), ("Pod", "volume", "mount"), ("Pod", "whole", "env"),
     ]  # fmt: skip
 
 
