@@ -14,6 +14,8 @@ from ._errors import InputError
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # more digits are no time that anybody means, and Python refuses to read thousands of them
 _DURATION = re.compile(r"([0-9]{1,18})([smhd]?)")
+# 200 years: more than any lifetime that the API server takes, and from any day on no overflow of Python's calendar
+_LONGEST = 200 * 365 * _UNITS["d"]
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 _INSTANT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
@@ -25,12 +27,15 @@ def seconds(value: object, option: str) -> int:
     """Whole seconds of C(3600), C("90s"), C("30m"), C("8h") or C("7d").
 
     Raises:
-        InputError: it is none of these.
+        InputError: it is none of these, or longer than 200 years.
     """
     match = _DURATION.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
     if not match:
         raise InputError(f"{option}: {value!r} is not a duration", "write whole seconds or 90s, 30m, 8h, 7d")
-    return int(match.group(1)) * _UNITS[match.group(2) or "s"]
+    found = int(match.group(1)) * _UNITS[match.group(2) or "s"]
+    if found > _LONGEST:
+        raise InputError(f"{option}: {value!r} is longer than 200 years", "write a shorter time, like 90d")
+    return found
 
 
 def share_or_seconds(value: object, option: str) -> float | int:

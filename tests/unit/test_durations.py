@@ -21,13 +21,34 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._durations 
     share_or_seconds,
 )
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors import InputError
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._token_desired import LONGEST as LONGEST_LIFETIME
 
 FACTORS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@given(st.integers(min_value=0, max_value=10**12), st.sampled_from(sorted(FACTORS)))
+@given(st.integers(min_value=0, max_value=73000), st.sampled_from(sorted(FACTORS)))
 def test_a_number_with_a_unit_is_that_many_seconds(number: int, unit: str) -> None:
     assert seconds(f"{number}{unit}", "option") == number * FACTORS[unit]
+
+
+LONGEST = 73000 * 86400
+
+
+@given(st.integers(min_value=LONGEST + 1, max_value=10**18 - 1))
+def test_what_is_longer_than_200_years_is_refused(number: int) -> None:
+    for value in (number, f"{number}s", f"{number // 86400 + 1}d"):
+        with pytest.raises(InputError, match=r"^overlap: .* is longer than 200 years: write a shorter time, like 90d$"):
+            seconds(value, "overlap")
+        with pytest.raises(InputError, match=r"^renew_before: .* is longer than 200 years: write"):
+            share_or_seconds(value, "renew_before")
+
+
+def test_the_longest_can_be_counted_with_in_both_directions_and_holds_every_lifetime_of_a_token() -> None:
+    longest = timedelta(seconds=seconds("73000d", "option"))
+    for year in (2000, 9000):
+        day = datetime(year, 1, 1, tzinfo=timezone.utc)
+        assert rfc3339(day - longest) < rfc3339(day) < rfc3339(day + longest)
+    assert seconds(LONGEST_LIFETIME, "option") == LONGEST_LIFETIME
 
 
 @pytest.mark.parametrize(
