@@ -20,12 +20,14 @@ from . import _auth, _bulk, _findings, _names
 from ._api import Api, connect
 from ._auth import ConnectionOptions
 from ._consumers import ENV, MOUNT, Use
+from ._converge import read
 from ._durations import rfc3339, seconds
 from ._entry import UseCase
 from ._errors import ForbiddenError, InputError
 from ._findings import RiskPolicy, transport_findings
 from ._kinds import SECRET, SERVICE_ACCOUNT, Object, Ref, ref_of, uid_of
 from ._legacy_rows import ROW_LABEL
+from ._namespaces import namespace_ref
 from ._redact import Secrets
 from ._token_secrets import OF_TYPE, TokenSecret
 from ._tracking import tracking_start
@@ -75,6 +77,8 @@ class Question:
         given = params["namespaces"]
         if given is not None and not given:
             raise InputError("namespaces: the list is empty", "leave it out to look at all namespaces")
+        if not params["gather"]:
+            raise InputError("gather: the list is empty, so nothing would be looked for", f"name {TOKENS}")
         if given is None and params["namespace"] is not None:
             names = {_names.namespace(params["namespace"]): None}
         else:
@@ -154,7 +158,7 @@ def _read(api: Api, question: Question, workers: int) -> tuple[Found, list[str]]
         uses=uses,
         tracked_since=since,
     )
-    return found, [*([said] if said else []), *_unseen(uses.values())]
+    return found, [*([said] if said else []), *_unseen(uses.values()), *_absent(api, question, found, workers)]
 
 
 def _each(question: Question, workers: int, look: Callable[[str], Answer]) -> list[Answer]:
@@ -175,6 +179,17 @@ def _unseen(uses: Iterable[Uses]) -> list[str]:
     refusals = [one.refusal for one in uses if one.refusal]
     target = refusals[0].target if refusals else None
     return [f"who uses the Secrets is not fully known: the caller may not {target}"] if target else []
+
+
+def _absent(api: Api, question: Question, found: Found, workers: int) -> list[str]:
+    """The namespaces that do not exist, as far as the caller may ask; where an account was found nobody need ask."""
+    seen = {ref.namespace for ref in found.accounts}
+    doubtful = [namespace_ref(name) for name in question.namespaces if name and name not in seen]
+    live = read(api, doubtful, workers)
+    unexpected = [error for error in live.errors.values() if not isinstance(error, ForbiddenError)]
+    if unexpected:
+        raise unexpected[0]
+    return [f"the namespace {ref.name} does not exist" for ref, namespace in live.items() if namespace is None]
 
 
 def _described(found: Found, question: Question, now: datetime) -> list[dict[str, Any]]:

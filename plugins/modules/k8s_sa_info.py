@@ -40,6 +40,7 @@ options:
   namespaces:
     description:
       - The namespaces to look at. Without it, all of them, which takes the right to list in the whole cluster.
+      - A warning names one that does not exist, if the caller may get it.
     type: list
     elements: str
   namespace:
@@ -53,7 +54,7 @@ options:
     type: str
   gather:
     description:
-      - What to gather.
+      - What to gather. It must not be empty.
       - V(tokens) are the long-lived tokens.
     type: list
     elements: str

@@ -122,6 +122,37 @@ def test_the_whole_cluster_is_looked_at_without_namespaces(stocked: str, run_tas
     assert found["summary"]["service_accounts"] > 3
 
 
+def namespaces_asked_for(cluster: Cluster, mark: int) -> list[str]:
+    ours = [event["objectRef"] for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]
+    return [ref["name"] for ref in ours if ref["resource"] == "namespaces"]
+
+
+def test_a_namespace_that_does_not_exist_is_told_and_only_looked_for_where_no_account_was_found(
+    cluster: Cluster, stocked: str, run_task: Task
+) -> None:
+    mark = cluster.audit_mark()
+    found = run_task("k8s_sa_info", namespaces=[stocked, f"no-{stocked}"])
+    assert "kept" in by_name(found)
+    assert [one for one in found["warnings"] if "exist" in one] == [f"the namespace no-{stocked} does not exist"]
+    assert namespaces_asked_for(cluster, mark) == [f"no-{stocked}"]
+
+
+def test_a_namespace_without_any_account_that_is_meant_exists(cluster: Cluster, stocked: str, run_task: Task) -> None:
+    mark = cluster.audit_mark()
+    result = run_task("k8s_sa_info", namespaces=[stocked], label_selector="team=none")
+    assert (result["summary"]["service_accounts"], by_name(result)) == (0, {})
+    assert namespaces_asked_for(cluster, mark) == [stocked]
+    assert not [one for one in result.get("warnings", ()) if "exist" in one]
+
+
+def test_who_may_not_get_a_namespace_is_told_nothing_of_it(cluster: Cluster, namespace: str, run_task: Task) -> None:
+    caller = {"kubeconfig": str(caller_who_may(cluster, namespace, LISTING))}
+    mark = cluster.audit_mark()
+    result = run_task("k8s_sa_info", namespaces=[namespace], label_selector="team=none", **caller)
+    assert namespaces_asked_for(cluster, mark) == [namespace]
+    assert not [one for one in result["warnings"] if "exist" in one]
+
+
 def test_who_may_not_see_everything_is_told_what_is_missing(cluster: Cluster, stocked: str, run_task: Task) -> None:
     caller = {"kubeconfig": str(caller_who_may(cluster, stocked, LISTING))}
     result = run_task("k8s_sa_info", namespaces=[stocked], **caller)
@@ -140,9 +171,13 @@ def test_who_may_not_see_everything_is_told_what_is_missing(cluster: Cluster, st
         ({"namespaces": ["Bad"]}, "namespaces"),
         ({"unused_for": "long"}, "unused_for"),
         ({"gather": ["secrets"]}, "gather"),
+        ({"gather": []}, "gather: the list is empty"),
+        ({"unused_for": "800000d"}, "unused_for: '800000d' is longer than 200 years"),
         ({"workers": 0}, "workers"),
     ],
 )
-def test_what_cannot_be_right_is_refused(run_task: Task, options: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_right_is_refused(cluster: Cluster, run_task: Task, options: dict[str, Any], said: str) -> None:
+    mark = cluster.audit_mark()
     refused = run_task("k8s_sa_info", **options)
     assert (refused["failed"], said in refused["msg"]) == (True, True), refused["msg"]
+    assert not [event for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]

@@ -926,6 +926,31 @@ def inventory_of_several_namespaces(stage: Stage) -> Result:
     return stage.task(INFO, namespaces=[stage.namespace, "default"])
 
 
+def nothing_is_said_of_namespaces(run: Run) -> None:
+    assert not run.result.get("failed"), run.result["msg"]
+    assert ours(run)["name"] == run.stage.caller
+    assert not [said for said in run.result.get("warnings", ()) if "does not exist" in said]
+
+
+@path(
+    "inspector everywhere",
+    "usage-reader",
+    needs=[*INVENTORY, "get namespaces"],
+    degrades={**GAPS, "get namespaces": nothing_is_said_of_namespaces},
+)
+def inventory_of_a_namespace_that_does_not_exist(stage: Stage) -> Result:
+    made(stage)
+    return stage.task(INFO, namespaces=[stage.namespace, stage.named("nowhere")])
+
+
+NOT_FOR_THEM = ["get namespaces", "list pods", "get configmaps"]
+
+
+@path("revoker", needs=["list serviceaccounts", "list secrets"], tries=NOT_FOR_THEM)
+def inventory_of_accounts_that_are_not_there(stage: Stage) -> Result:
+    return stage.task(INFO, namespaces=[stage.namespace], label_selector=f"app={stage.caller}")
+
+
 EVERYWHERE_GAPS: dict[str, Check] = {
     **{f"{right} {EVERYWHERE}": users_are_not_said for right in USERS},
     "get configmaps": usage_is_not_said,
