@@ -146,12 +146,19 @@ class DesiredLegacyToken:
 
 
 def refuse_shared_places(desired: Sequence[DesiredLegacyToken]) -> None:
-    """Two tokens in one file would replace each other on every run.
+    """Two tokens in one file would replace each other on every run, and a place in another's Secret the token there.
 
     Raises:
-        InputError: a token file is the place of two, or a kubeconfig's place too.
+        InputError: a token file is the place of two, or a kubeconfig's place too; or a Secret is a place, and called
+            like one of another token that the cluster fills in.
     """
     refuse_shared_files([(item.ref.place, item.sinks) for item in desired], LIST)
+    for ref, sink in ((item.ref, sink) for item in desired for sink in item.sinks):
+        owner = next((other.ref.place for other in desired if other.is_in(sink, ref.namespace)), None)
+        if owner:
+            raise InputError(
+                f"{ref.place}: the Secret {sink.name} of sinks is called like those of {owner}", "choose another name"
+            )
 
 
 def _rotate_after(given: object) -> int | None:

@@ -101,6 +101,12 @@ def named(users: Iterable[Use]) -> str:
     return ", ".join(dict.fromkeys(f"{use.workload.kind.name} {use.workload.name}" for use in users))
 
 
+def taken_from(secret: Ref, users: Iterable[Use] | None) -> list[str]:
+    """What to say of a Secret that is deleted although workloads use it; nothing if none is known to."""
+    names = named(users or ())
+    return [f"{secret} is taken from {names}, which still uses it"] if names else []
+
+
 def shown(generations: Iterable[Generation]) -> dict[str, Any]:
     """What a diff shows of a token: its Secrets, and which of them are not in use any more."""
     found = [_shown(one) for one in generations]

@@ -20,11 +20,11 @@ from ._converge import Snapshot, read
 from ._entry import UseCase
 from ._errors import Target
 from ._findings import RiskPolicy, transport_findings
-from ._kinds import SECRET, Object, uid_of
+from ._kinds import SECRET, Object, Ref, uid_of
 from ._legacy_desired import ABSENT, ITEM_OPTIONS, LIST, PRESENT, DesiredLegacyToken, refuse_shared_places
 from ._legacy_ending import LegacyEnder
 from ._legacy_keeping import LegacyKeeper
-from ._legacy_ledger import Ledger
+from ._legacy_ledger import Ledger, taken_from
 from ._legacy_rows import ROW_LABEL
 from ._legacy_secrets import SecretRow
 from ._live_account import living
@@ -82,7 +82,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         ender.end(reviewer) if item.state == ABSENT else ender.suspend(reviewer)
 
     outcomes = _bulk.run_all(placed, _begin, work, params)
-    pruned = _prune(api, params, items.desired, outcomes, check_mode=check_mode)
+    pruned = _prune(api, params, items.desired, outcomes, used, check_mode=check_mode)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 
@@ -106,17 +106,21 @@ def _prune(
     params: Mapping[str, Any],
     desired: Sequence[DesiredLegacyToken],
     outcomes: Sequence[Outcome],
+    used: UsesByNamespace,
     *,
     check_mode: bool,
 ) -> list[Outcome]:
-    """Rows that left the set, with all their generations."""
+    """Rows that left the set, with all their generations, and a warning of each that a workload uses."""
     kept = {(item.ref.namespace, item.ref.name) for item in desired if item.state != ABSENT}
 
     def is_kept(secret: Object) -> bool:
         metadata = secret["metadata"]
         return (metadata["namespace"], (metadata.get("labels") or {}).get(ROW_LABEL)) in kept
 
-    members = [_sets.Members(SECRET, is_kept, ROW_LABEL, bool(kept))]
+    def said(secret: Ref) -> list[str]:
+        return taken_from(secret, used.of(secret))
+
+    members = [_sets.Members(SECRET, is_kept, ROW_LABEL, bool(kept), said)]
     return _sets.prune(api, params, members, [item.ref.namespace for item in desired], outcomes, check_mode=check_mode)
 
 

@@ -28,6 +28,11 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+def _nothing(dummy: Ref) -> list[str]:
+    """There is nothing to say."""
+    return []
+
+
 def label(set_name: str | None) -> dict[str, str]:
     """The label of a member."""
     return {SET_LABEL: set_name} if set_name else {}
@@ -63,12 +68,14 @@ class Members:
         is_kept: whether one is in the list.
         label: another label they carry, when other modules have members of the same kind.
         is_likely: False if a caller who may not look for them made none either.
+        warnings: what to say of one that goes, looked up before it does.
     """
 
     kind: Kind
     is_kept: Callable[[Object], bool]
     label: str = ""
     is_likely: bool = True
+    warnings: Callable[[Ref], list[str]] = _nothing
 
 
 def prune(
@@ -106,7 +113,7 @@ def prune(
             for member in _found(api, some, set_name, places):
                 is_left = not some.is_kept(member) and not is_terminating(member)
                 if is_left and _identity(some.kind, member) not in gone:
-                    pruned.append(_remove(api, ref_of(member, some.kind), member, check_mode=check_mode))
+                    pruned.append(_remove(api, some, member, check_mode=check_mode))
     except ProvisionError as error:
         title = f"prune of the set {set_name}"
         pruned.append(Outcome(identity={}, title=title, reason=error.code, msg=str(error), error=error))
@@ -164,8 +171,9 @@ def _none_of(some: Members, refusal: ForbiddenError) -> list[Object]:
     return []
 
 
-def _remove(api: Api, ref: Ref, member: Object, *, check_mode: bool) -> Outcome:
-    write = Write("delete", ref, "not_in_list", uid=uid_of(member))
+def _remove(api: Api, some: Members, member: Object, *, check_mode: bool) -> Outcome:
+    ref = ref_of(member, some.kind)
+    write, warnings = Write("delete", ref, "not_in_list", uid=uid_of(member)), some.warnings(ref)
     if not check_mode:
         api.delete(ref, uid=write.uid)
     return Outcome(
@@ -175,4 +183,5 @@ def _remove(api: Api, ref: Ref, member: Object, *, check_mode: bool) -> Outcome:
         reason=write.reason,
         actions=[write.as_action()],
         before=view(member),
+        warnings=warnings,
     )

@@ -348,9 +348,10 @@ options:
       - Any number of tokens, instead of the one of O(name). An empty list changes nothing.
       - A key that an item does not have is taken from the option of the same name of the task, or else is that option's
         default.
-      - No token file and no Secret may belong to two tokens of the list. Tokens of different accounts may share a
-        kubeconfig.
-      - With O(prune) the Secrets of all generations go. Files, and Secrets among the O(sinks), are not looked for.
+      - No token file and no Secret may belong to two tokens of the list, and no Secret among the O(sinks) may be called
+        like one that another token of the list is kept in. Tokens of different accounts may share a kubeconfig.
+      - With O(prune) the Secrets of all generations go, with a warning that names the workloads which still use one, as
+        with O(state=absent). Files, and Secrets among the O(sinks), are not looked for.
     type: list
     elements: dict
     suboptions:

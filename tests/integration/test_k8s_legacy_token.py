@@ -195,6 +195,9 @@ def test_an_account_that_goes_while_its_token_is_waited_for_is_named(
     assert not Path(options["dest"]).exists()
 
 
+LISTED: Options = {"name": None, "dest": None}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -208,7 +211,18 @@ def test_an_account_that_goes_while_its_token_is_waited_for_is_named(
         ({"unused_for": "90d"}, "unused_for needs state: absent"),
         ({"sinks": [{"type": "secret", "name": "tok-2"}]}, "is called like one that the cluster fills in"),
         ({"sinks": [{"type": "secret", "name": "tok"}]}, "is called like one that the cluster fills in"),
+        (
+            LISTED | {"legacy_tokens": [{"name": "a", "sinks": [{"type": "secret", "name": "z9"}]}, {"name": "z9"}]},
+            "/a: the Secret z9 of sinks is called like those of ",
+        ),
+        (
+            LISTED | {"legacy_tokens": [{"name": "z"}, {"name": "a", "sinks": [{"type": "secret", "name": "z-2"}]}]},
+            "/a: the Secret z-2 of sinks is called like those of ",
+        ),
         ({"legacy_tokens": [{"name": "a"}]}, "exclude each other"),
+        ({"rotate_after": "999999999999999999d"}, "rotate_after: '999999999999999999d' is longer than 200 years"),
+        ({"overlap": "999999999999999999d"}, "overlap: '999999999999999999d' is longer than 200 years"),
+        ({"unused_for": "73001d", "state": "absent"}, "unused_for: '73001d' is longer than 200 years"),
         ({"state": "rotated"}, "state"),
     ],
 )
@@ -617,6 +631,51 @@ def test_a_list_and_what_left_it(cluster: Cluster, namespace: str, run_task: Tas
     assert steps(pruned) == [("delete", "Secret", "two", "not_in_list")]
     assert secret_names(cluster, namespace) == ["copy", "h-1", "one"]
     assert not run_task("k8s_legacy_token", **listed, legacy_tokens=[one])["changed"]
+
+
+def test_a_workload_that_a_pruned_token_is_taken_from_is_named(
+    cluster: Cluster, namespace: str, run_task: Task
+) -> None:
+    run_task("k8s_sa", name="app", namespace=namespace)
+    listed: Options = {"namespace": namespace, "service_account": "app", "set_name": f"set-{namespace}", "prune": True}
+    listed |= {"rotate_after": "1d", "verify": "never"}
+    names = [{"name": name} for name in ("kept", "quiet", "used")]
+    run_task("k8s_legacy_token", **listed, legacy_tokens=names)
+    for name in ("used", "kept"):
+        body = json.dumps(legacy.deployment(f"mounts-{name}", legacy.mounting(name)))
+        cluster.kubectl("create", "-n", namespace, "-f", "-", input=body)
+    predicted = run_task("k8s_legacy_token", check_mode=True, **listed, legacy_tokens=names[:1])
+    pruned = run_task("k8s_legacy_token", **listed, legacy_tokens=names[:1])
+    assert secret_names(cluster, namespace) == ["kept"]
+    for result in (predicted, pruned):
+        assert steps(result) == [("delete", "Secret", name, "not_in_list") for name in ("quiet", "used")]
+        taken = [warning for warning in result["warnings"] if "is taken from" in warning]
+        assert taken == [f"Secret {namespace}/used is taken from Deployment mounts-used, which still uses it"]
+    again = run_task("k8s_legacy_token", **listed, legacy_tokens=names[:1])
+    assert not again["changed"]
+    assert not again.get("warnings")
+
+
+def test_workloads_are_looked_at_where_something_is_pruned_and_nowhere_else(
+    cluster: Cluster, namespace: str, run_task: Task
+) -> None:
+    run_task("k8s_sa", name="app", namespace=namespace)
+    declared: Options = {"namespace": namespace, "service_account": "app", "set_name": f"set-{namespace}"}
+    declared |= {"rotate_after": "1d", "verify": "never"}
+    names = [{"name": name} for name in ("kept", "gone")]
+    run_task("k8s_legacy_token", **declared, legacy_tokens=names)
+    body = json.dumps(legacy.deployment("mounts", legacy.mounting("gone")))
+    cluster.kubectl("create", "-n", namespace, "-f", "-", input=body)
+    elsewhere: Options = {**declared, "namespace": "default", "prune": True, "check_mode": True}
+    absent = [{"name": f"none-{namespace}", "state": "absent"}]
+    looked = {}
+    for title, more in {"pruned": {}, "kept": {"prune": False}}.items():
+        mark = cluster.audit_mark()
+        result = run_task("k8s_legacy_token", **{**elsewhere, **more}, legacy_tokens=absent)
+        assert not result.get("failed"), result["msg"]
+        ours = [one for one in cluster.audit_events(mark) if one.get("userAgent") == "tokenwright"]
+        looked[title] = {one["objectRef"].get("namespace") for one in ours if one["objectRef"]["resource"] == "pods"}
+    assert looked == {"pruned": {namespace}, "kept": set()}
 
 
 def test_a_token_follows_its_list_into_another_set(run_task: Task, options: Options) -> None:
