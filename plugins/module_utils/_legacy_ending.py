@@ -19,7 +19,7 @@ from ._claims import read_claims, read_legacy_claims
 from ._durations import rfc3339
 from ._errors import ApiError, ProvisionError
 from ._legacy_desired import DesiredLegacyToken
-from ._legacy_ledger import Ledger, named, shown
+from ._legacy_ledger import Ledger, named, shown, taken_from
 from ._legacy_rows import Generation, number_of, suspension
 from ._plan import UP_TO_DATE, Outcome
 from ._reviews import NEVER, Reviewer
@@ -146,9 +146,7 @@ class LegacyEnder:
         return max(known) if len(known) == len(found) else None
 
     def _warn_of_users(self, one: Generation) -> None:
-        users = self._ledger.users(one)
-        if users:
-            self._outcome.warn([f"{one.secret.ref} is taken from {named(users)}, which still uses it"])
+        self._outcome.warn(taken_from(one.secret.ref, self._ledger.users(one)))
 
     # the places
 

@@ -59,7 +59,7 @@ def number_of(row: str, name: str) -> int | None:
     """Which generation of the row a Secret of that name would be; None: none."""
     if name == row:
         return 1
-    match = re.fullmatch(re.escape(row) + NUMBER, name)
+    match = re.fullmatch(NUMBER, name[len(row) :]) if name.startswith(row) else None
     return int(match[1]) if match and int(match[1]) > 1 else None
 
 
