@@ -275,10 +275,11 @@ FORCED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("keywords", FORCED, ids=lambda keywords: next(iter(keywords)))
 def test_what_makes_it_another_process_ships_the_module(
-    namespace: str, run_playbook: Run, keywords: dict[str, Any]
+    namespace: str, run_playbook: Run, tmp_path: Path, keywords: dict[str, Any]
 ) -> None:
     task = {"tokenwright.kubernetes.k8s_sa": {"name": "app", "namespace": namespace}, **keywords}
-    done = run_playbook([{**LOCALHOST, "tasks": [task]}], "-vvv")
+    # where HOME is another directory than the user's own, Ansible would look for its job in the wrong one
+    done = run_playbook([{**LOCALHOST, "tasks": [task]}], "-vvv", env={"ANSIBLE_ASYNC_DIR": str(tmp_path)})
     assert done.rc == 0, done.stdout
     assert "AnsiballZ_k8s_sa" in done.stdout
 
