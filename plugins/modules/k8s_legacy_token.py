@@ -19,7 +19,8 @@ description:
   - Rotates the token, suspends it and lifts the suspension, and takes it back, in any case or only if it is unused.
   - Such a token never expires by itself. It is good as long as its Secret and its account are there. If its Secret is
     deleted and made again under the same name, the very same token may be good again. Therefore a rotation always makes
-    a Secret of another name.
+    a Secret of another name. If all Secrets of a token were deleted and none of its places holds it any more, nobody
+    knows which names there were. What has leaked is better made under another O(name) then.
   - The account has to exist and is not changed. The content of the Secret is never sent, so that nothing can wipe out a
     token, and the Secret is never entered in the C(secrets) of the account.
 extends_documentation_fragment:
