@@ -69,6 +69,7 @@ def test_the_demo_keeps_its_promises_and_leaves_nothing(cluster: Cluster, demo: 
         "changed  Declare accounts",
         "changed  Declare grants",
         "changed  Keep tokens good",
+        "changed  Keep long-lived tokens under control",
         "$ kubectl auth whoami",
         USER,
         "$ kubectl get deployments.apps",
@@ -79,7 +80,9 @@ def test_the_demo_keeps_its_promises_and_leaves_nothing(cluster: Cluster, demo: 
         f"+ grant    app-controller-role in {PREFIX}production",
         f"+ token    {tmp_path / 'tmp' / PREFIX}",
         "  expires  20",
+        "+ legacy   app-controller-token",
         "ok       Keep tokens good",
+        "ok       Keep long-lived tokens under control",
         "changed=0",
         "Done in ",
     ]
