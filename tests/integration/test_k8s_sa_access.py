@@ -292,6 +292,12 @@ def test_an_account_that_does_not_exist_proves_nothing(cluster: Cluster, namespa
     assert "does not exist, so it is no wonder that it cannot do things" in refused["warnings"][0]
 
 
+def test_many_deviations_are_told_by_their_number(app: Options, run_task: Task) -> None:
+    failed = run_task("k8s_sa_access", **app, can=[f"get pods named p{number}" for number in range(13)], wait=0)
+    assert (failed["msg"].count("may not get pods"), len(failed["verdicts"])) == (10, 13)
+    assert "; and 3 more: change the grants" in failed["msg"]
+
+
 def test_a_namespace_that_does_not_exist_is_told(app: Options, run_task: Task) -> None:
     proof = run_task("k8s_sa_access", **app, cannot=["get secrets in prd", "get pods in default"])
     assert proof["reason"] == "holds"
