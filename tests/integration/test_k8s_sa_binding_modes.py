@@ -108,7 +108,8 @@ def test_a_role_that_two_grants_add_to_is_predicted_to_be_made_once(
     done = run_task("k8s_sa_binding", bindings=bindings)
     assert not done.get("failed"), done["msg"]
     assert sorted(writes_of(predicted)) == sorted(writes_of(done))
-    assert [one["verb"] for one in done["actions"] if one["kind"] == "Role"] == ["create", "update"]
+    # Both run at once, and either may be the first at the role that both add to.
+    assert sorted(one["verb"] for one in done["actions"] if one["kind"] == "Role") == ["create", "update"]
     rules = live(cluster, "role", "shared", namespace)["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
 
