@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from cluster.build import programs
+from cluster.build import node_programs, programs
 from cluster.environments import environment, has_pinned
 from cluster.kit import HERE, KitError, cache_directory, progress
-from cluster.pins import COMMITTED, make_pins
+from cluster.pins import CONTROL_PLANE, NODE, make_pins
 from cluster.processes import supervised, this_process
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cluster.py",
-        description="A real Kubernetes control plane on loopback.",
+        description="A real Kubernetes control plane on loopback, with a node if wanted.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -78,15 +78,15 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(action=_ACTIONS[name])
         return command
 
-    version, place, flags = _version_option(), _directory_option(), _flag_option()
-    add("build", "build the programs, if that has not been done", version)
-    add("up", "start the cluster, or what of it does not run", place, version, flags)
+    version, place, flags, node = _version_option(), _directory_option(), _flag_option(), _node_option()
+    add("build", "build the programs, if that has not been done", version, node)
+    add("up", "start the cluster, or what of it does not run", place, version, flags, node)
     add("down", "stop it; its state stays", place).add_argument("--purge", action="store_true", help="remove its state")
     add("status", f"show its processes; the exit status is 0 if all are ready, else {_NOT_READY}", place)
     add("stop", "stop one process; its state and port stay", place).add_argument("process")
     add("start", "start one process as it was before", place).add_argument("process")
     run = "start it, run -- COMMAND... with KUBECONFIG set and kubectl on PATH, stop it, exit like the command"
-    add("run", run, place, version, flags)
+    add("run", run, place, version, flags, node)
     add("pin", "write go.mod and go.sum for another Kubernetes version").add_argument("version")
     return parser
 
@@ -100,6 +100,13 @@ def _version_option() -> argparse.ArgumentParser:
 def _directory_option() -> argparse.ArgumentParser:
     parent, default = argparse.ArgumentParser(add_help=False), cache_directory() / "cluster"
     parent.add_argument("--dir", type=Path, default=default, help="where its state is (default: %(default)s)")
+    return parent
+
+
+def _node_option() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    text = "also what runs Pods (those with hostNetwork), as root: kube-scheduler, containerd, kubelet, three images"
+    parent.add_argument("--node", action="store_true", help=text)
     return parent
 
 
@@ -136,13 +143,17 @@ def _terminate(number: int, _frame: object) -> NoReturn:
 
 
 def _build(options: argparse.Namespace) -> int:
-    for name, path in programs(options.kubernetes).items():
+    built = programs(options.kubernetes)
+    if options.node:
+        built |= node_programs(options.kubernetes)
+    for name, path in built.items():
         progress(f"{name}: {path}")
     return 0
 
 
 def _pin(options: argparse.Namespace) -> int:
-    make_pins(options.version, COMMITTED)
+    for family in (CONTROL_PLANE, NODE):
+        make_pins(options.version, family.committed, family)
     return 0
 
 
@@ -150,7 +161,7 @@ def _cluster(options: argparse.Namespace, *, owned: bool = False) -> Cluster:
     from cluster.controlplane import Cluster  # noqa: PLC0415 - needs cryptography, and that is certain only now
 
     flags, kubernetes = getattr(options, "apiserver_flags", ()), getattr(options, "kubernetes", None)
-    return Cluster(options.dir, flags, kubernetes=kubernetes, owned=owned)
+    return Cluster(options.dir, flags, kubernetes=kubernetes, owned=owned, node=getattr(options, "node", False))
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -178,7 +189,7 @@ def _start(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     statuses = _cluster(options).status()
     for status in statuses:
-        print(f"{status.name:25} {status.state:10} pid {status.pid or '-':<8} port {status.port}")
+        print(f"{status.name:25} {status.state:10} pid {status.pid or '-':<8} port {status.port or '-'}")
     return 0 if all(status.state == "ready" for status in statuses) else _NOT_READY
 
 

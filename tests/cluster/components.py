@@ -11,12 +11,12 @@ from pathlib import Path
 
 from cluster.endpoint import Endpoint
 from cluster.pki import Pki
-from cluster.processes import Check, Process
+from cluster.processes import Answers, Process
 
 # In the order in which they are started; they are stopped in the reverse order.
 NAMES = ("etcd", "kube-apiserver", "kube-controller-manager")
 
-# What service accounts live on. Those that make Pods are of no use without a node.
+# What service accounts live on.
 CONTROLLERS = (
     "serviceaccount-token-controller",
     "serviceaccount-controller",
@@ -25,6 +25,17 @@ CONTROLLERS = (
     "namespace-controller",
     "garbage-collector-controller",
     "clusterrole-aggregation-controller",
+)
+
+# What makes Pods, which are of no use without a node; the last one lets Pods onto a node that is ready.
+WORKLOAD_CONTROLLERS = (
+    "deployment-controller",
+    "replicaset-controller",
+    "statefulset-controller",
+    "daemonset-controller",
+    "job-controller",
+    "cronjob-controller",
+    "node-lifecycle-controller",
 )
 
 AUDIT_POLICY = """\
@@ -62,6 +73,11 @@ class Layout:
         return self.directory / "pki" / "kube-controller-manager.kubeconfig"
 
     @property
+    def node(self) -> Path:
+        """What belongs to the node, if there is one."""
+        return self.directory / "node"
+
+    @property
     def audit_policy(self) -> Path:
         """What the API server writes to the audit log."""
         return self.directory / "audit-policy.yaml"
@@ -73,13 +89,19 @@ class Layout:
 
 
 def control_plane(
-    layout: Layout, ports: Mapping[str, int], programs: Mapping[str, Path], apiserver_flags: Sequence[str] = ()
+    layout: Layout,
+    ports: Mapping[str, int],
+    programs: Mapping[str, Path],
+    apiserver_flags: Sequence[str] = (),
+    *,
+    workloads: bool = False,
 ) -> tuple[Process, ...]:
-    """All processes of a control plane, in the order of :data:`NAMES`."""
+    """All processes of a control plane, in the order of :data:`NAMES`; ``workloads``: it also makes Pods."""
+    controllers = (*CONTROLLERS, *(WORKLOAD_CONTROLLERS if workloads else ()))
     return (
         _etcd(layout, ports, programs["etcd"]),
         _apiserver(layout, ports, programs["kube-apiserver"], apiserver_flags),
-        _controller_manager(layout, ports, programs["kube-controller-manager"]),
+        _controller_manager(layout, ports, programs["kube-controller-manager"], controllers),
     )
 
 
@@ -125,7 +147,7 @@ def _etcd(layout: Layout, ports: Mapping[str, int], program: Path) -> Process:
         "etcd",
         (str(program), *flags),
         (certificate, key, authority),
-        (Check(endpoint(layout, ports, "etcd"), "/health"),),
+        (Answers(endpoint(layout, ports, "etcd"), "/health"),),
     )
 
 
@@ -150,10 +172,10 @@ def _apiserver(layout: Layout, ports: Mapping[str, int], program: Path, extra: S
     names = ("etcd-ca", "etcd-client", "server", "ca")
     inputs = (*map(pki.certificate, names), pki.signing_key, pki.signing_key_public, layout.audit_policy)
     argv = (str(program), *override(flags, extra))
-    return Process("kube-apiserver", argv, inputs, (Check(endpoint(layout, ports, "kube-apiserver"), "/readyz"),))
+    return Process("kube-apiserver", argv, inputs, (Answers(endpoint(layout, ports, "kube-apiserver"), "/readyz"),))
 
 
-def _controller_manager(layout: Layout, ports: Mapping[str, int], program: Path) -> Process:
+def _controller_manager(layout: Layout, ports: Mapping[str, int], program: Path, controllers: Sequence[str]) -> Process:
     pki, kubeconfig = layout.pki, layout.controller_kubeconfig
     flags = (
         *(f"--{use}kubeconfig={kubeconfig}" for use in ("", "authentication-", "authorization-")),
@@ -161,14 +183,14 @@ def _controller_manager(layout: Layout, ports: Mapping[str, int], program: Path)
         f"--tls-cert-file={pki.certificate('server')}", f"--tls-private-key-file={pki.key('server')}",
         "--leader-elect=false", "--use-service-account-credentials=true",
         f"--service-account-private-key-file={pki.signing_key}", f"--root-ca-file={pki.certificate('ca')}",
-        f"--controllers={','.join(CONTROLLERS)}",
+        f"--controllers={','.join(controllers)}",
     )  # fmt: skip
     inputs = (kubeconfig, pki.certificate("server"), pki.signing_key, pki.certificate("ca"))
     apiserver, namespace = endpoint(layout, ports, "kube-apiserver"), "/api/v1/namespaces/default"
     checks = (
-        Check(endpoint(layout, ports, "kube-controller-manager"), "/healthz"),
+        Answers(endpoint(layout, ports, "kube-controller-manager"), "/healthz"),
         # The first things it makes, without which no Pod can be created.
-        Check(apiserver, f"{namespace}/serviceaccounts/default"),
-        Check(apiserver, f"{namespace}/configmaps/kube-root-ca.crt"),
+        Answers(apiserver, f"{namespace}/serviceaccounts/default"),
+        Answers(apiserver, f"{namespace}/configmaps/kube-root-ca.crt"),
     )
     return Process("kube-controller-manager", (str(program), *flags), inputs, checks)

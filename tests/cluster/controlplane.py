@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, tokenwright contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A control plane in a directory: started, repaired, stopped, and used by tests."""
+"""A control plane in a directory, with a node or without: started, repaired, stopped, and used by tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,18 @@ from typing import Any
 
 from cluster import kubeconfig as kubeconfig_file
 from cluster.audit import AuditLog
+from cluster.build import node_programs
 from cluster.build import programs as built_programs
 from cluster.components import AUDIT_POLICY, NAMES, Layout, control_plane, endpoint, server_url
 from cluster.endpoint import free_ports
 from cluster.files import exclusive, private_directory, write_private
+from cluster.images import images, load
 from cluster.kit import KitError, progress
+from cluster.namespaces import cgroups, remove_cgroups
+from cluster.node import HOLDER, NODE, NODE_NAMES, NodeFiles, node_processes
+from cluster.node import PORTS as NODE_PORTS
 from cluster.processes import Identity, PortTakenError, Process, ProcessTable, this_process, undisturbed
+from cluster.requirements import why_no_node
 
 _PORT_ATTEMPTS = 5
 _KUBECTL_SECONDS = 120
@@ -47,6 +53,7 @@ class Settings:
     programs: Mapping[str, str]
     apiserver_flags: Sequence[str]
     owner: Identity | None
+    node: bool = False
 
     def dump(self) -> str:
         """As JSON."""
@@ -66,7 +73,7 @@ class Status:
     name: str
     state: str
     pid: int | None
-    port: int
+    port: int | None
 
 
 class Cluster:
@@ -74,7 +81,7 @@ class Cluster:
 
     As a context manager it is owned: it ends with the block, and also when this interpreter is killed. With
     ``owned=False`` it runs until :meth:`down`, from whatever process. ``kubernetes`` is a version (1.36.3); None is the
-    one the kit pins. ``apiserver_flags`` replace the kit's flags of the same name.
+    one the kit pins. ``apiserver_flags`` replace the kit's flags of the same name. With ``node`` Pods run.
     """
 
     def __init__(
@@ -84,11 +91,14 @@ class Cluster:
         *,
         kubernetes: str | None = None,
         owned: bool = True,
+        node: bool = False,
     ) -> None:
         self.directory = Path(directory).resolve()
         self._layout = Layout(self.directory)
         self._apiserver_flags = tuple(apiserver_flags)
         self._kubernetes = kubernetes
+        self._node = node
+        self._node_files = NodeFiles(self._layout.node)
         self._owner = this_process() if owned else None
         self._table = ProcessTable(self.directory)
 
@@ -181,6 +191,9 @@ class Cluster:
     def up(self) -> None:
         """Start what does not run as it should, and return when everything is ready; if that fails, nothing runs."""
         programs = built_programs(self._kubernetes)
+        if self._node:
+            _require_possible()
+            programs |= node_programs(self._kubernetes)
         self._require_own_directory()
         with self._lock():
             self._require_no_other_owner()
@@ -237,7 +250,8 @@ class Cluster:
         for dummy in range(_PORT_ATTEMPTS):
             self._write_files(settings)
             try:
-                return self._converge(settings)
+                self._converge(settings)
+                return self._load_images(settings)
             except PortTakenError as taken:
                 # It was free when it was chosen, or when the cluster last ran.
                 progress(f"somebody else took the port of {taken.name}: choosing another one")
@@ -247,29 +261,42 @@ class Cluster:
     def _converge(self, settings: Settings) -> None:
         self._table.owner = settings.owner
         began, started = time.monotonic(), []
-        for process in self._processes(settings):
-            if not self._table.up_to_date(process):
+        processes = self._processes(settings)
+        self._stop_all(but={process.name for process in processes})
+        for process in processes:
+            if process.within in started or not self._table.up_to_date(process):
                 self._table.stop(process.name)
                 self._table.spawn(process)
                 started.append(process.name)
             # One after the other: the controller manager gives up if the API server takes long on a busy machine.
             self._table.wait_ready(process)
         what = f"ready in {time.monotonic() - began:.1f} s ({', '.join(started)})" if started else "runs already"
-        progress(f"control plane {what}: {server_url(settings.ports)}")
+        progress(f"control plane {'and node ' * settings.node}{what}: {server_url(settings.ports)}")
 
-    def _stop_all(self) -> None:
-        for name in reversed(NAMES):
-            self._table.stop(name)
+    def _load_images(self, settings: Settings) -> None:
+        if settings.node:
+            load(images(), self._node_files, Path(settings.programs["ctr"]))
+
+    def _stop_all(self, but: Collection[str] = ()) -> None:
+        for name in reversed((*NAMES, *NODE_NAMES)):
+            if name not in but:
+                self._table.stop(name)
+        if HOLDER not in but:
+            # The holder does that itself, unless it was killed.
+            remove_cgroups(cgroups(self._node_files.cgroup))
 
     # Files
 
     def _next_settings(self, programs: Mapping[str, Path]) -> Settings:
         before = self._read_settings()
+        known = before.ports if before else {}
+        names = (*NAMES, *(NODE_PORTS if self._node else ()))
         return Settings(
-            ports=before.ports if before else free_ports(NAMES),
+            ports={**known, **free_ports([name for name in names if name not in known])},
             programs={name: str(path) for name, path in programs.items()},
             apiserver_flags=self._apiserver_flags,
             owner=self._owner,
+            node=self._node,
         )
 
     def _write_files(self, settings: Settings) -> None:
@@ -279,8 +306,22 @@ class Cluster:
         for name, path in files.items():
             text = kubeconfig_file.render(server, self.ca_cert, name, pki.certificate(name), pki.key(name))
             write_private(path, text)
+        if settings.node:
+            self._write_node_files(settings)
         private_directory(self._layout.etcd_data)
         write_private(self._settings_file, settings.dump())
+
+    def _write_node_files(self, settings: Settings) -> None:
+        files = self._node_files
+        private_directory(files.network)
+        for path, text in files.texts(self._layout, settings.ports["kubelet"]).items():
+            write_private(path, text)
+        users = {files.scheduler_kubeconfig: "system:kube-scheduler", files.kubeconfig: f"system:node:{NODE}"}
+        for path, user in users.items():
+            groups = ["system:nodes"] if user.startswith("system:node:") else []
+            certificate, key = self._layout.pki.client(user, groups)
+            server = server_url(settings.ports)
+            write_private(path, kubeconfig_file.render(server, self.ca_cert, user, certificate, key))
 
     @property
     def _settings_file(self) -> Path:
@@ -308,7 +349,7 @@ class Cluster:
 
     def _require_no_other_owner(self) -> None:
         settings = self._read_settings()
-        if settings is None or settings.owner == self._owner or not any(map(self._table.identity, NAMES)):
+        if settings is None or settings.owner == self._owner or not self._anything_runs():
             return
         if settings.owner is None:
             raise KitError(
@@ -322,21 +363,31 @@ class Cluster:
 
     # Processes
 
+    def _anything_runs(self) -> bool:
+        return any(map(self._table.identity, (*NAMES, *NODE_NAMES)))
+
     def _processes(self, settings: Settings) -> tuple[Process, ...]:
         programs = {name: Path(path) for name, path in settings.programs.items()}
-        return control_plane(self._layout, settings.ports, programs, settings.apiserver_flags)
+        layout, ports, flags = self._layout, settings.ports, settings.apiserver_flags
+        processes = control_plane(layout, ports, programs, flags, workloads=settings.node)
+        return (*processes, *(node_processes(layout, ports, programs) if settings.node else ()))
 
     def _process(self, name: str) -> Process:
         processes = {process.name: process for process in self._processes(self._settings())}
         if name not in processes:
-            raise KitError(f"{name!r} is no process of the cluster: it has {', '.join(NAMES)}.")
+            raise KitError(f"{name!r} is no process of the cluster: it has {', '.join(processes)}.")
         return processes[name]
 
     def _status(self, process: Process) -> Status:
-        identity, port = self._table.identity(process.name), process.checks[0].endpoint.port
+        identity, port = self._table.identity(process.name), self._settings().ports.get(process.name)
         if identity is None:
             return Status(process.name, "stopped", None, port)
         return Status(process.name, "ready" if process.ready() else "not ready", identity.pid, port)
 
     def _audit_log(self) -> AuditLog:
         return AuditLog(self._layout.audit_log, endpoint(self._layout, self._settings().ports, "kube-apiserver"))
+
+
+def _require_possible() -> None:
+    if reason := why_no_node():
+        raise KitError(f"A node cannot run here: {reason}.")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
 import ssl
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # The kit's own requests carry this in front of their audit ids, so that tests which count requests do not see them.
 AUDIT_ID_PREFIX = "cluster-kit-"
@@ -34,12 +36,20 @@ class Endpoint:
 
     def get(self, path: str, audit_id: str = "", timeout: float = 5) -> int | None:
         """The HTTP status of a GET once all of the answer has come; None if there was none (``timeout`` in seconds)."""
+        answer = self._ask(path, audit_id, timeout)
+        return answer[0] if answer else None
+
+    def read(self, path: str, timeout: float = 5) -> Any:
+        """The JSON that a GET is answered with; None if there was no answer, or another than 200."""
+        answer = self._ask(path, "", timeout)
+        return json.loads(answer[1]) if answer and answer[0] == 200 else None
+
+    def _ask(self, path: str, audit_id: str, timeout: float) -> tuple[int, bytes] | None:
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self._context())
         try:
             connection.request("GET", path, headers={"Audit-ID": audit_id or new_audit_id()})
             response = connection.getresponse()
-            response.read()
-            return response.status
+            return response.status, response.read()
         except (OSError, http.client.HTTPException):
             return None
         finally:

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,47 @@ from cluster.files import exclusive, lock_beside, private_directory
 from cluster.kit import HERE, KitError, cache_directory, progress, tail
 from cluster.toolchain import Go, find_go
 
-COMMITTED = HERE / "controlplane"
 ETCD = "go.etcd.io/etcd/server/v3"
-COMMANDS = ("kube-apiserver", "kube-controller-manager", "kubectl")
-PACKAGES = {"etcd": ETCD, **{command: f"k8s.io/kubernetes/cmd/{command}" for command in COMMANDS}}
+KUBERNETES = "k8s.io/kubernetes"
+CONTAINERD = "github.com/containerd/containerd/v2"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Programs that are built from the same go.mod; ``module`` is the one whose version is theirs."""
+
+    name: str
+    product: str
+    module: str
+    packages: Mapping[str, str]
+    cost: str
+
+    @property
+    def committed(self) -> Path:
+        """Where the go.mod and the go.sum are that belong to the kit."""
+        return HERE / self.name
+
+
+def _commands(module: str, *names: str) -> dict[str, str]:
+    return {name: f"{module}/cmd/{name}" for name in names}
+
+
+# Apart, so that only who wants a node needs the modules of a node, and because containerd's versions are its own.
+CONTROL_PLANE = Family(
+    "controlplane",
+    "Kubernetes",
+    KUBERNETES,
+    {"etcd": ETCD, **_commands(KUBERNETES, "kube-apiserver", "kube-controller-manager", "kubectl")},
+    "5 minutes on two cores (and 4 GB of Go's caches)",
+)
+NODE = Family("node", "Kubernetes", KUBERNETES, _commands(KUBERNETES, "kube-scheduler", "kubelet"), "a minute or two")
+RUNTIME = Family(
+    "runtime",
+    "containerd",
+    CONTAINERD,
+    _commands(CONTAINERD, "containerd", "containerd-shim-runc-v2", "ctr"),
+    "a minute or two",
+)
 
 
 @dataclass(frozen=True)
@@ -28,43 +65,45 @@ class Pins:
     """A directory with a go.mod and a go.sum, and what they say."""
 
     directory: Path
-    kubernetes: str
+    version: str
     go: str
 
 
-def read_pins(directory: Path) -> Pins:
+def read_pins(directory: Path, module: str = KUBERNETES) -> Pins:
     """What the go.mod in this directory pins."""
     text = (directory / "go.mod").read_text()
-    kubernetes = re.search(r"^\s*(?:require )?k8s\.io/kubernetes v(\S+)", text, re.MULTILINE)
+    version = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", text, re.MULTILINE)
     go = re.search(r"^go (\S+)", text, re.MULTILINE)
-    if not kubernetes or not go:
-        raise KitError(f"{directory / 'go.mod'} lacks the version of Kubernetes or of Go: run cluster.py pin VERSION.")
-    return Pins(directory, kubernetes[1], go[1])
+    if not version or not go:
+        raise KitError(f"{directory / 'go.mod'} lacks the version of {module} or of Go: restore it from git.")
+    return Pins(directory, version[1], go[1])
 
 
-def pins_for(kubernetes: str | None) -> Pins:
-    """The pins of a Kubernetes version (None: the committed one); another version's are derived once and cached."""
-    committed = read_pins(COMMITTED)
-    if kubernetes in (None, committed.kubernetes):
+def pins_for(version: str | None, family: Family = CONTROL_PLANE) -> Pins:
+    """The pins of a version (None: the committed one); another Kubernetes version's are derived once and cached."""
+    committed = read_pins(family.committed, family.module)
+    if version in (None, committed.version):
         return committed
-    directory = cache_directory() / "pins" / kubernetes
+    # The first of them had the directory to itself.
+    directory = cache_directory() / "pins" / (version if family == CONTROL_PLANE else f"{version}-{family.name}")
     with exclusive(lock_beside(directory)):
         if not (directory / "go.sum").exists():
-            make_pins(kubernetes, directory)
+            make_pins(version, directory, family)
     return read_pins(directory)
 
 
-def make_pins(kubernetes: str, directory: Path) -> None:
+def make_pins(kubernetes: str, directory: Path, family: Family = CONTROL_PLANE) -> None:
     """Write go.mod and go.sum for this Kubernetes version (1.36.3) into a directory."""
     if not re.fullmatch(r"1\.\d+\.\d+", kubernetes):
         raise KitError(f"{kubernetes!r} is no Kubernetes version: write it like 1.36.3.")
-    progress(f"deriving go.mod and go.sum for Kubernetes {kubernetes} from its own go.mod")
-    go = find_go(read_pins(COMMITTED).go if COMMITTED.exists() else "1.24")
+    progress(f"deriving go.mod and go.sum ({family.name}) for Kubernetes {kubernetes} from its own go.mod")
+    go = find_go(read_pins(family.committed).go if family.committed.exists() else "1.24")
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         upstream = upstream_go_mod(go, kubernetes, scratch)
-        (scratch / "go.mod").write_text(go_mod(upstream, kubernetes))
-        _go(go, scratch, kubernetes, "get", f"{ETCD}@{_etcd_version(upstream)}")
+        (scratch / "go.mod").write_text(go_mod(upstream, kubernetes, family))
+        if ETCD in family.packages.values():
+            _go(go, scratch, kubernetes, "get", f"{ETCD}@{_etcd_version(upstream)}")
         _go(go, scratch, kubernetes, "mod", "tidy")
         private_directory(directory)
         # go.sum last: its presence says that the pair is complete.
@@ -85,13 +124,13 @@ def replacements(upstream: str, kubernetes: str) -> list[str]:
     return [f"{module} => {module} {version}" for module in modules]
 
 
-def go_mod(upstream: str, kubernetes: str) -> str:
+def go_mod(upstream: str, kubernetes: str, family: Family = CONTROL_PLANE) -> str:
     """The go.mod to start from; ``go mod tidy`` adds the rest."""
     go = re.search(r"^go (\S+)", upstream, re.MULTILINE)
     if not go:
         raise KitError(f"The go.mod of Kubernetes {kubernetes} has no go line: the kit cannot tell which Go it needs.")
-    head = f"module controlplane\n\ngo {go[1]}\n\n"
-    tools = _block("tool", sorted(PACKAGES.values()))
+    head = f"module {family.name}\n\ngo {go[1]}\n\n"
+    tools = _block("tool", sorted(family.packages.values()))
     required = f"\nrequire k8s.io/kubernetes v{kubernetes}\n\n"
     return head + tools + required + _block("replace", replacements(upstream, kubernetes))
 

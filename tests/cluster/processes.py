@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cluster.endpoint import Endpoint
 from cluster.files import private_directory, write_private
@@ -34,9 +35,16 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT_VARIABLES = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
 
 
+class Check(Protocol):
+    """Something that can be asked whether all is well."""
+
+    def passes(self) -> bool:
+        """Is all well now?"""
+
+
 @dataclass(frozen=True)
-class Check:
-    """Something that answers 200 when all is well."""
+class Answers:
+    """All is well when a server answers 200."""
 
     endpoint: Endpoint
     path: str
@@ -51,7 +59,7 @@ class Process:
     """One program of a cluster, as data.
 
     ``inputs`` are the files that it reads only when it starts: when their content changes it has to be started again.
-    It is ready when all ``checks`` pass, the first of which asks the process itself.
+    It is ready when all ``checks`` pass. ``within`` is the name of another process, with which it ends.
     """
 
     name: str
@@ -59,6 +67,7 @@ class Process:
     inputs: tuple[Path, ...]
     checks: tuple[Check, ...]
     ready_seconds: float = 60
+    within: str | None = None
 
     def ready(self) -> bool:
         """Does it do its work?"""

@@ -11,6 +11,7 @@ A program of its own, started with -I -S for speed, so it imports nothing of the
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -20,6 +21,7 @@ from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
 OWNER_CHECK_SECONDS = 0.2
+LAST_SECONDS = 1.0
 
 
 def start_ticks(pid: int) -> int | None:
@@ -90,6 +92,10 @@ def _leads_group() -> bool:
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
     if _leads_group():
+        # Some have things to put in order, and this process takes no notice.
+        os.killpg(0, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(LAST_SECONDS)
         os.killpg(0, signal.SIGKILL)
     child.kill()
 

@@ -17,16 +17,16 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cluster.build import ENVTEST, programs
 from cluster.components import NAMES, override
 from cluster.controlplane import Cluster, KubectlError
 from cluster.kit import KitError
-from cluster.pins import COMMITTED, read_pins, replacements, upstream_go_mod
+from cluster.observing import TESTS, claims, command, kit, living, pids, within
+from cluster.pins import CONTROL_PLANE, read_pins, replacements, upstream_go_mod
 from cluster.pki import Pki
 from cluster.processes import Process, ProcessTable, this_process
 from cluster.toolchain import find_go
@@ -34,46 +34,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-TESTS = Path(__file__).resolve().parent.parent
 FLAG = "--apiserver-flag=--service-account-max-token-expiration=1h"
 HOUR = dt.timedelta(hours=1)
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, str(TESTS / "cluster" / "cluster.py"), *map(str, arguments)]
-
-
-def kit(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **variables}
-    return subprocess.run(
-        command(*arguments), env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def pids(directory: Path) -> dict[str, int]:
-    return {path.stem: json.loads(path.read_text())["pid"] for path in (directory / "run").glob("*.json")}
-
-
-def living(directory: Path) -> list[str]:
-    """The command lines of all processes, whoever started them, that mention the directory."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(directory) in text:
-            found.append(text)
-    return found
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def ports_are_free(ports: Sequence[int]) -> bool:
@@ -95,13 +57,6 @@ def expire_certificates(directory: Path) -> None:
     pki = Pki(directory / "pki")
     pki.certificate("ca").unlink()
     pki.ensure(dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=31))
-
-
-def claims(token: str) -> dict[str, Any]:
-    payload = token.split(".")[1]
-    decoded = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    assert isinstance(decoded, dict)
-    return decoded
 
 
 @pytest.fixture
@@ -128,7 +83,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     directory = tmp_path_factory.mktemp("owned")
     with Cluster(directory) as cluster:
-        ports = [status.port for status in cluster.status()]
+        ports = [status.port for status in cluster.status() if status.port]
         yield cluster
     assert not living(directory)
     assert ports_are_free(ports)
@@ -204,7 +159,7 @@ class TestFromTheCommandLine:
     def test_the_next_up_has_the_state_and_new_certificates_if_they_have_expired(self, running: Path) -> None:
         cluster = Cluster(running, owned=False)
         uid = cluster.kubectl("get", "namespace", "default", "--output=jsonpath={.metadata.uid}").stdout
-        ports = [status.port for status in cluster.status()]
+        ports = [status.port for status in cluster.status() if status.port]
         assert kit("down", "--dir", running).returncode == 0
         assert not living(running)
         assert ports_are_free(ports)
@@ -272,7 +227,7 @@ class TestInProcess:
         if "KUBEBUILDER_ASSETS" in os.environ:
             assert not any(version.startswith("v0.0.0") for version in versions)
         else:
-            assert versions == {f"v{read_pins(COMMITTED).kubernetes}"}
+            assert versions == {f"v{read_pins(CONTROL_PLANE.committed).version}"}
 
     def test_the_controllers_work(self, owned: Cluster) -> None:
         secret = {
@@ -350,7 +305,7 @@ class TestInProcess:
                 assert len(pids(place)) == len(NAMES)
             finally:
                 owner.kill()
-        ports = [status.port for status in Cluster(place).status()]
+        ports = [status.port for status in Cluster(place).status() if status.port]
         assert within(5, lambda: not living(place) and ports_are_free(ports))
 
 
@@ -383,11 +338,11 @@ class TestPrograms:
         assert "Traceback" not in done.stderr
 
     def test_the_committed_replacements_are_upstreams(self, tmp_path: Path) -> None:
-        pins = read_pins(COMMITTED)
-        upstream = upstream_go_mod(find_go(pins.go), pins.kubernetes, tmp_path)
-        committed = re.findall(r"^\t(\S+ => \S+ \S+)$", (COMMITTED / "go.mod").read_text(), re.MULTILINE)
+        pins = read_pins(CONTROL_PLANE.committed)
+        upstream = upstream_go_mod(find_go(pins.go), pins.version, tmp_path)
+        committed = re.findall(r"^\t(\S+ => \S+ \S+)$", (CONTROL_PLANE.committed / "go.mod").read_text(), re.MULTILINE)
         assert committed
-        assert committed == replacements(upstream, pins.kubernetes)
+        assert committed == replacements(upstream, pins.version)
 
     def test_a_version_that_is_none_is_one_sentence(self) -> None:
         assert kit("pin", "latest").stderr == "cluster.py: 'latest' is no Kubernetes version: write it like 1.36.3.\n"
