@@ -18,7 +18,10 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 from cluster.audit import is_write
+from cluster.build import node_programs
 from cluster.controlplane import Cluster
+from cluster.kit import KitError
+from cluster.requirements import why_no_node
 from faults.proxy import FaultProxy
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
@@ -52,11 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes unless asked for."""
-    if not config.getoption("--slow-too"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes: make test-all"))
+    """Leave out what takes minutes unless asked for, and what needs a node where there can be none."""
+    for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow-too"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: make test-all"))
+        elif "node_cluster" in getattr(item, "fixturenames", ()) and (reason := why_no_node()):
+            item.add_marker(pytest.mark.skip(reason=f"no node here: {reason}"))
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +75,18 @@ def _no_cluster_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane for the whole session."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+    running.down(purge=True)
+
+
+@pytest.fixture(scope="module")
+def node_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane with a node, for the tests of one file; without one they are skipped, with the reason."""
+    try:
+        node_programs()
+    except KitError as problem:
+        pytest.skip(f"no node here: {str(problem).splitlines()[0]}")
+    with Cluster(tmp_path_factory.mktemp("node"), node=True) as running:
         yield running
     running.down(purge=True)
 

@@ -190,10 +190,7 @@ class Cluster:
 
     def up(self) -> None:
         """Start what does not run as it should, and return when everything is ready; if that fails, nothing runs."""
-        programs = built_programs(self._kubernetes)
-        if self._node:
-            _require_possible()
-            programs |= node_programs(self._kubernetes)
+        programs = self._programs()
         self._require_own_directory()
         with self._lock():
             self._require_no_other_owner()
@@ -243,6 +240,13 @@ class Cluster:
                 with undisturbed():
                     self._table.stop(name)
                 raise
+
+    def _programs(self) -> dict[str, Path]:
+        if not self._node:
+            return built_programs(self._kubernetes)
+        if reason := why_no_node():
+            raise KitError(f"A node cannot run here: {reason}.")
+        return {**built_programs(self._kubernetes), **node_programs(self._kubernetes)}
 
     def _start_all(self, programs: Mapping[str, Path]) -> None:
         self._layout.pki.ensure()
@@ -386,8 +390,3 @@ class Cluster:
 
     def _audit_log(self) -> AuditLog:
         return AuditLog(self._layout.audit_log, endpoint(self._layout, self._settings().ports, "kube-apiserver"))
-
-
-def _require_possible() -> None:
-    if reason := why_no_node():
-        raise KitError(f"A node cannot run here: {reason}.")

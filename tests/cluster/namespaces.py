@@ -31,6 +31,8 @@ _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _REMOVAL_SECONDS = 5.0
 # Where the programs of a node write outside of the directories they are given: they see a copy, which is thrown away.
 _SHADOWED = ("/etc", "/opt", "/usr", "/var")
+# The controllers without which there is no kubelet; in version 1 each of them is a hierarchy of its own.
+_NEEDED = {"cpu", "memory", "pids"}
 # What the kubelet sets for the whole machine, in /proc/sys.
 _SETTINGS = (
     *("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
@@ -56,24 +58,33 @@ def hold(record: Path, cgroup: str) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     groups = cgroups(cgroup)
     remove_cgroups(groups)
-    for group in groups:
-        group.mkdir()
+    try:
+        for group in groups:
+            _make_cgroup(group)
+        first, ready = _start_first(record.parent)
+        if ready:
+            record.write_text(json.dumps({"pid": first, "namespace": ready}))
+            signal.sigwait(awaited)
+        os.kill(first, signal.SIGKILL)
+        # Returns when all processes of the namespace are gone.
+        os.waitpid(first, 0)
+    finally:
+        remove_cgroups(groups)
+    return 0
+
+
+def _start_first(directory: Path) -> tuple[int, str]:
+    """Start the first process in namespaces of its own: its pid, and once all is mounted the name of the namespace."""
     _call("unshare", _NEW_MOUNTS | _NEW_PROCESSES)
     read, write = os.pipe()
     first = os.fork()
     if not first:
         os.close(read)
-        _be_first(record.parent, write)
+        _be_first(directory, write)
+    # Before there is another /proc here.
     namespace = os.readlink("/proc/self/ns/pid_for_children")
     os.close(write)
-    if os.read(read, 1):
-        record.write_text(json.dumps({"pid": first, "namespace": namespace}))
-        signal.sigwait(awaited)
-    os.kill(first, signal.SIGKILL)
-    # Returns when all processes of the namespace are gone.
-    os.waitpid(first, 0)
-    remove_cgroups(groups)
-    return 0
+    return first, namespace if os.read(read, 1) else ""
 
 
 def inside(record: Path) -> int | None:
@@ -183,6 +194,19 @@ def _call(name: str, *arguments: object) -> None:
         number = ctypes.get_errno()
         what = " ".join(argument.decode() for argument in arguments if isinstance(argument, bytes) and argument)
         raise OSError(number, f"{name} {what}: {os.strerror(number)}")
+
+
+def _make_cgroup(group: Path) -> None:
+    """Make a control group which, in version 2, gets the controllers that its parent has."""
+    offered = group.parent / "cgroup.controllers"
+    controllers = offered.read_text().split() if offered.exists() else []
+    for name in controllers:
+        with contextlib.suppress(OSError):
+            (group.parent / "cgroup.subtree_control").write_text(f"+{name}")
+    group.mkdir()
+    got = (group / "cgroup.controllers").read_text().split() if controllers else []
+    if missing := sorted(_NEEDED.intersection(controllers).difference(got)):
+        raise OSError(f"control groups cannot have the controllers {', '.join(missing)}")
 
 
 def _remains(group: Path) -> bool:

@@ -259,7 +259,7 @@ def _kubelet_config(files: NodeFiles, layout: Layout, port: int) -> dict[str, ob
         "containerRuntimeEndpoint": f"unix://{files.socket}",
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{files.cgroup}",
-        "cgroupsPerQOS": False,
+        "cgroupsPerQOS": True,
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,
