@@ -105,8 +105,8 @@ def namespace(node_cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 def place(tmp_path: Path, node_cluster: Cluster) -> Iterator[Path]:  # noqa: ARG001 - skips where there can be none
     """A directory for a cluster with a node of a test's own."""
-    yield tmp_path
-    Cluster(tmp_path).down(purge=True)
+    yield tmp_path / "cluster"
+    Cluster(tmp_path / "cluster").down(purge=True)
 
 
 def changed(change: str) -> list[str]:
@@ -208,7 +208,6 @@ class TestTheMachine:
         assert not place.exists()
         assert not any(traces(place).values())
         assert not [pid for pid in contained if Path("/proc", str(pid)).exists()]
-        place.mkdir()
 
     def test_nothing_is_left_of_a_node_whose_owner_was_killed(self, place: Path) -> None:
         program = (
@@ -277,7 +276,7 @@ WITHOUT = {
 }
 
 
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("node_cluster")
 class TestWhereThereCanBeNone:
     """In surroundings that lack one thing, for which it takes a machine that lacks none."""
 
