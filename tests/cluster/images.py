@@ -29,7 +29,7 @@ from pathlib import Path, PurePosixPath
 from cluster.environments import environment, has_pinned
 from cluster.files import exclusive, lock_beside, private_directory, write_private
 from cluster.kit import KitError, cache_directory, progress, tail
-from cluster.node import NodeFiles, entered
+from cluster.node import SOCKET, NodeFiles, entered
 
 PAUSE, SHELL, APP = "localhost/pause:1", "localhost/shell:1", "localhost/app:1"
 
@@ -71,7 +71,7 @@ def load(archive: Path, files: NodeFiles, ctr: Path) -> None:
     if files.imported.exists() and files.imported.read_text() == archive.stem:
         return
     # As the kubelet asks for them.
-    options = ["--address", str(files.socket), "--namespace", "k8s.io"]
+    options = ["--address", SOCKET, "--namespace", "k8s.io"]
     command = entered(files, [ctr, *options, "images", "import", "--snapshotter", files.snapshotter, archive])
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=files.directory)
     if done.returncode:

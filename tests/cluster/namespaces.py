@@ -29,6 +29,8 @@ _NEW_MOUNTS, _NEW_PROCESSES = 0x00020000, 0x20000000  # CLONE_NEWNS, CLONE_NEWPI
 _PRIVATE, _RECURSIVE, _BIND = 1 << 18, 1 << 14, 1 << 12  # MS_PRIVATE, MS_REC, MS_BIND
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _REMOVAL_SECONDS = 5.0
+# Where the directory "node" beside the record is inside: sockets in it need a short name.
+INSIDE = "/run/node"
 # Where the programs of a node write outside of the directories they are given: they see a copy, which is thrown away.
 _SHADOWED = ("/etc", "/opt", "/usr", "/var")
 # The controllers without which there is no kubelet; in version 1 each of them is a hierarchy of its own.
@@ -150,21 +152,24 @@ def _be_first(directory: Path, ready: int) -> NoReturn:
 
 def _mount_own(directory: Path) -> None:
     """Give the namespace mounts of its own; only the directory stays the one that everybody sees."""
-    kept = os.open(directory, os.O_PATH)
+    kept, node = os.open(directory, os.O_PATH), os.open(directory / "node", os.O_PATH)
     _mount("none", "/", "", _PRIVATE | _RECURSIVE)
     _mount("proc", "/proc", "proc")
     for name in _SETTINGS:
-        _shadow_setting(Path("/proc/sys", name), directory / "settings" / name)
+        _shadow_setting(Path("/proc/sys", name), directory / "node" / "settings" / name)
     # Sockets, locks and the state of containers, which are not to be found again after a crash.
     _mount("tmpfs", "/run", "tmpfs")
-    for number, place in enumerate(_SHADOWED):
+    for number, shadowed in enumerate(_SHADOWED):
         changes = Path("/run/shadows", str(number))
         for part in ("upper", "work"):
             (changes / part).mkdir(parents=True)
-        _mount("overlay", place, "overlay", data=f"lowerdir={place},upperdir={changes}/upper,workdir={changes}/work")
-    directory.mkdir(parents=True, exist_ok=True)
-    _mount(f"/proc/self/fd/{kept}", str(directory), "", _BIND)
-    os.close(kept)
+        _mount(
+            "overlay", shadowed, "overlay", data=f"lowerdir={shadowed},upperdir={changes}/upper,workdir={changes}/work"
+        )
+    for descriptor, place in ((kept, directory), (node, Path(INSIDE))):
+        place.mkdir(parents=True, exist_ok=True)
+        _mount(f"/proc/self/fd/{descriptor}", str(place), "", _BIND)
+        os.close(descriptor)
 
 
 def _shadow_setting(setting: Path, copy: Path) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 from cluster.components import Layout, endpoint
 from cluster.endpoint import Endpoint
 from cluster.kit import HERE
-from cluster.namespaces import inside
+from cluster.namespaces import INSIDE, inside
 from cluster.processes import Answers, Process
 
 NODE = "localhost"
@@ -32,6 +32,8 @@ HOLDER = "namespaces"
 # In the order in which they are started; they are stopped in the reverse order.
 NODE_NAMES = ("kube-scheduler", HOLDER, "containerd", "kubelet")
 PORTS = ("kube-scheduler", "kubelet")
+# Where containerd listens, in the namespaces.
+SOCKET = "/run/containerd/containerd.sock"
 
 _NAMESPACES = (sys.executable, "-I", "-S", str(HERE / "namespaces.py"))
 HOLDER_COMMAND = (*_NAMESPACES, "hold")
@@ -52,12 +54,7 @@ class NodeFiles:
     @property
     def record(self) -> Path:
         """Which namespaces the node has."""
-        return self.directory / "namespaces.json"
-
-    @property
-    def socket(self) -> Path:
-        """Where containerd listens."""
-        return self.directory / "containerd.sock"
+        return self.directory.parent / "namespaces.json"
 
     @property
     def containerd_config(self) -> Path:
@@ -123,14 +120,16 @@ class Held:
 
 @dataclass(frozen=True)
 class Listens:
-    """All is well when somebody listens on this socket."""
+    """All is well when somebody listens on this socket in the namespaces."""
 
-    path: Path
+    record: Path
+    path: str
 
     def passes(self) -> bool:
         """Is all well now?"""
+        first = inside(self.record)
         with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self.path)) == 0
+            return first is not None and client.connect_ex(f"/proc/{first}/root{self.path}") == 0
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def _scheduler(layout: Layout, files: NodeFiles, ports: Mapping[str, int], progr
 
 def _containerd(files: NodeFiles, program: Path) -> Process:
     command = entered(files, [program, "--config", files.containerd_config])
-    return Process("containerd", command, (files.containerd_config,), (Listens(files.socket),), within=HOLDER)
+    return Process("containerd", command, (files.containerd_config,), (Listens(files.record, SOCKET),), within=HOLDER)
 
 
 def _kubelet(layout: Layout, files: NodeFiles, ports: Mapping[str, int], program: Path) -> Process:
@@ -193,7 +192,7 @@ def _kubelet(layout: Layout, files: NodeFiles, ports: Mapping[str, int], program
         files,
         [
             program, f"--config={files.kubelet_config}", f"--kubeconfig={files.kubeconfig}",
-            f"--hostname-override={NODE}", f"--root-dir={files.directory / 'kubelet'}",
+            f"--hostname-override={NODE}", f"--root-dir={INSIDE}/kubelet",
         ],
     )  # fmt: skip
     checks = (
@@ -216,10 +215,10 @@ def _uids(pods: Mapping[str, Any]) -> set[str]:
 def _containerd_config(files: NodeFiles) -> str:
     return f"""\
 version = 3
-root = "{files.directory}/containerd"
+root = "{INSIDE}/containerd"
 state = "/run/containerd"
 [grpc]
-  address = "{files.socket}"
+  address = "{SOCKET}"
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = "{files.snapshotter}"
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
@@ -256,7 +255,7 @@ def _kubelet_config(files: NodeFiles, layout: Layout, port: int) -> dict[str, ob
             "x509": {"clientCAFile": str(pki.certificate("ca"))},
         },
         "authorization": {"mode": "Webhook"},
-        "containerRuntimeEndpoint": f"unix://{files.socket}",
+        "containerRuntimeEndpoint": f"unix://{SOCKET}",
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{files.cgroup}",
         "cgroupsPerQOS": True,

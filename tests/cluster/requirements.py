@@ -35,6 +35,7 @@ def why_no_node() -> str | None:
 def _why_no_namespaces() -> str | None:
     with tempfile.TemporaryDirectory() as directory:
         record = Path(directory, "record")
+        Path(directory, "node").mkdir()
         command = [*HOLDER_COMMAND, str(record), f"tokenwright-try-{os.getpid()}"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as holder:
             deadline = time.monotonic() + _TRY_SECONDS

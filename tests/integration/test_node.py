@@ -91,6 +91,19 @@ def in_containers(directory: Path) -> set[int]:
     return {int(pid) for group in groups for path in group.rglob("cgroup.procs") for pid in path.read_text().split()}
 
 
+def inhabitants(directory: Path) -> set[Path]:
+    """All processes in the namespaces of the node."""
+    namespace = json.loads(NodeFiles(directory / "node").record.read_text())["namespace"]
+    return {path for path in Path("/proc").glob("[0-9]*") if link(path / "ns" / "pid") == namespace}
+
+
+def link(path: Path) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
 @pytest.fixture
 def namespace(node_cluster: Cluster) -> Iterator[str]:
     """The name of a fresh namespace on the cluster with a node."""
@@ -201,13 +214,13 @@ class TestTheMachine:
         up(place, "--node")
         cluster = Cluster(place, owned=False)
         run_pod(cluster, "default", "one")
-        contained = in_containers(place)
-        assert contained
+        there = inhabitants(place)
+        assert len(in_containers(place)) == 2  # the container and pause
         assert all(traces(place).values())
         assert kit("down", "--purge", "--dir", place).returncode == 0
         assert not place.exists()
         assert not any(traces(place).values())
-        assert not [pid for pid in contained if Path("/proc", str(pid)).exists()]
+        assert not [path for path in there if path.exists()]
 
     def test_nothing_is_left_of_a_node_whose_owner_was_killed(self, place: Path) -> None:
         program = (
@@ -220,12 +233,12 @@ class TestTheMachine:
                 assert within(60, (place / "ready").exists)
                 assert set(pids(place)) == {*NAMES, *NODE_NAMES}
                 run_pod(Cluster(place), "default", "one")
-                contained = in_containers(place)
-                assert contained
+                there = inhabitants(place)
+                assert len(in_containers(place)) == 2
             finally:
                 owner.kill()
         assert within(20, lambda: not any(traces(place).values())), traces(place)
-        assert not [pid for pid in contained if Path("/proc", str(pid)).exists()]
+        assert not [path for path in there if path.exists()]
         shutil.rmtree(place / "node")
 
     def test_nothing_is_left_of_one_that_was_interrupted_half_way(self, place: Path) -> None:
