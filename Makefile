@@ -52,8 +52,8 @@ units: venv ## the tests that need no cluster
 integration: venv ## the tests on a real control plane
 	@$(LEGS) integration
 
-cluster: venv ## start a control plane and print its export KUBECONFIG=...
-	@$(VENV_PYTHON) tests/cluster/cluster.py up
+cluster: venv ## start a control plane and print its export KUBECONFIG=... (NODE=1: with a node)
+	@$(VENV_PYTHON) tests/cluster/cluster.py up $(if $(NODE),--node)
 
 cluster-down: venv ## stop it
 	@$(VENV_PYTHON) tests/cluster/cluster.py down

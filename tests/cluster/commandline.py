@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cluster.build import node_programs, programs
 from cluster.environments import environment, has_pinned
+from cluster.images import images
 from cluster.kit import HERE, KitError, cache_directory, progress
 from cluster.pins import CONTROL_PLANE, NODE, make_pins
 from cluster.processes import supervised, this_process
+from cluster.requirements import why_no_node
 
 if TYPE_CHECKING:
     from cluster.controlplane import Cluster
@@ -144,8 +146,11 @@ def _terminate(number: int, _frame: object) -> NoReturn:
 
 def _build(options: argparse.Namespace) -> int:
     built = programs(options.kubernetes)
-    if options.node:
-        built |= node_programs(options.kubernetes)
+    reason = why_no_node() if options.node else None
+    if reason:
+        progress(f"nothing is built for a node, which cannot run here: {reason}")
+    elif options.node:
+        built |= {**node_programs(options.kubernetes), "images": images()}
     for name, path in built.items():
         progress(f"{name}: {path}")
     return 0

@@ -25,7 +25,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 LINK = Path(".cache/collections/ansible_collections/tokenwright/kubernetes")
-KIT_LOG = ROOT / ".cache/cluster-build.log"
 KIT_MINUTES = 40
 
 
@@ -36,6 +35,23 @@ class Leg:
     name: str
     command: tuple[str, ...]
     minutes: float = 10
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Something that the cluster kit builds in the background: its name and the arguments of cluster.py."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+    @property
+    def log(self) -> Path:
+        """What is said about it."""
+        return ROOT / f".cache/{'-'.join(self.name.split())}.log"
+
+
+# Without a node, the tests that need one are skipped with the reason, all others run.
+CLUSTER, NODE = Kit("cluster kit", ("build",)), Kit("node of the kit", ("build", "--node"))
 
 
 @dataclass(frozen=True)
@@ -92,12 +108,13 @@ def main() -> int:
     arguments = parser.parse_args()
     # .ci/run and make begin earlier, with packages and .venv, and say when.
     start = float(os.environ.get("STARTED", time.time()))
-    with kit_in_the_background("integration" in arguments.groups) as kit:
+    wanted = (CLUSTER, NODE) if "integration" in arguments.groups else ()
+    with in_the_background(wanted) as kits:
         results = [run(leg) for group in arguments.groups for leg in CHECKS.get(group, ())]
-        if kit is not None:
-            results.append(wait_for(kit))
+        built = {kit: wait_for(kit, process) for kit, process in kits.items()}
+    results += built.values()
     tests = [TESTS[group] for group in arguments.groups if group in TESTS]
-    if kit is not None and not results[-1].passed:
+    if wanted and not built[CLUSTER].passed:
         tests.remove(TESTS["integration"])
         results.append(Result("integration tests", "NOT RUN, for want of the cluster kit", 0))
     passed = all(result.passed for result in results)
@@ -127,27 +144,31 @@ def run_pytest(paths: list[str], slow: bool, plugin: ResultsAbovePytest) -> int:
 
 
 @contextlib.contextmanager
-def kit_in_the_background(wanted: bool) -> Iterator[subprocess.Popen[bytes] | None]:
-    """Build the cluster kit as long as the block lasts, or nothing; what it says goes to KIT_LOG."""
-    if not wanted:
-        yield None
-        return
-    command = ["nice", "-n", "19", sys.executable, "tests/cluster/cluster.py", "build"]
-    with KIT_LOG.open("wb") as log:
-        kit = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-    print(f"The cluster kit is built in the background, see {KIT_LOG.relative_to(ROOT)}", flush=True)
-    with ended(kit):
-        yield kit
+def in_the_background(kits: Iterable[Kit]) -> Iterator[dict[Kit, subprocess.Popen[bytes]]]:
+    """Build these as long as the block lasts; what each says goes to its log."""
+    with contextlib.ExitStack() as stack:
+        yield {kit: stack.enter_context(started(kit)) for kit in kits}
 
 
-def wait_for(kit: subprocess.Popen[bytes]) -> Result:
-    """Wait for the rest of the kit's build and show what it said, if it failed."""
-    heading("cluster kit (begun at the start)")
+@contextlib.contextmanager
+def started(kit: Kit) -> Iterator[subprocess.Popen[bytes]]:
+    """Build this as long as the block lasts."""
+    command = ["nice", "-n", "19", sys.executable, "tests/cluster/cluster.py", *kit.arguments]
+    with kit.log.open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    print(f"The {kit.name} is built in the background, see {kit.log.relative_to(ROOT)}", flush=True)
+    with ended(process):
+        yield process
+
+
+def wait_for(kit: Kit, process: subprocess.Popen[bytes]) -> Result:
+    """Wait for the rest of a build and show what it said, if it failed."""
+    heading(f"{kit.name} (begun at the start)")
     start = time.monotonic()
-    verdict = wait(kit, KIT_MINUTES)
+    verdict = wait(process, KIT_MINUTES)
     if verdict != "ok":
-        print(KIT_LOG.read_text(errors="replace")[-10_000:])
-    result = Result("cluster kit, rest of the build", verdict, time.monotonic() - start)
+        print(kit.log.read_text(errors="replace")[-10_000:])
+    result = Result(f"{kit.name}, rest of the build", verdict, time.monotonic() - start)
     print(f"{verdict}, waited {duration(result.seconds)}", flush=True)
     return result
 
