@@ -72,7 +72,7 @@ def hold(record: Path, cgroup: str) -> int:
         os.waitpid(first, 0)
     finally:
         remove_cgroups(groups)
-    return 0
+    return 0 if ready else 1
 
 
 def _start_first(directory: Path) -> tuple[int, str]:

@@ -264,6 +264,8 @@ def _kubelet_config(files: NodeFiles, layout: Layout, port: int) -> dict[str, ob
         "failSwapOn": False,
         "localStorageCapacityIsolation": False,
         "makeIPTablesUtilChains": False,
+        # That of the machine may be a link into /run, which is another one inside.
+        "resolvConf": "",
         # A full disk of a developer's is no reason to end Pods or to forget images that no registry has.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {},

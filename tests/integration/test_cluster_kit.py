@@ -26,7 +26,7 @@ from cluster.components import NAMES, override
 from cluster.controlplane import Cluster, KubectlError
 from cluster.kit import KitError
 from cluster.observing import TESTS, claims, command, kit, living, pids, within
-from cluster.pins import CONTROL_PLANE, read_pins, replacements, upstream_go_mod
+from cluster.pins import CONTROL_PLANE, NODE, Family, read_pins, replacements, upstream_go_mod
 from cluster.pki import Pki
 from cluster.processes import Process, ProcessTable, this_process
 from cluster.toolchain import find_go
@@ -337,10 +337,12 @@ class TestPrograms:
         assert "module lookup disabled by GOPROXY=off" in done.stderr
         assert "Traceback" not in done.stderr
 
-    def test_the_committed_replacements_are_upstreams(self, tmp_path: Path) -> None:
-        pins = read_pins(CONTROL_PLANE.committed)
+    @pytest.mark.parametrize("family", [CONTROL_PLANE, NODE], ids=lambda family: family.name)
+    def test_the_committed_replacements_are_upstreams(self, tmp_path: Path, family: Family) -> None:
+        pins = read_pins(family.committed)
+        assert pins.version == read_pins(CONTROL_PLANE.committed).version
         upstream = upstream_go_mod(find_go(pins.go), pins.version, tmp_path)
-        committed = re.findall(r"^\t(\S+ => \S+ \S+)$", (CONTROL_PLANE.committed / "go.mod").read_text(), re.MULTILINE)
+        committed = re.findall(r"^\t(\S+ => \S+ \S+)$", (family.committed / "go.mod").read_text(), re.MULTILINE)
         assert committed
         assert committed == replacements(upstream, pins.version)
 
