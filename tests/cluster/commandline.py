@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cluster.build import node_programs, programs
 from cluster.environments import environment, has_pinned
-from cluster.images import images
 from cluster.kit import HERE, KitError, cache_directory, progress
 from cluster.pins import CONTROL_PLANE, NODE, make_pins
 from cluster.processes import supervised, this_process
-from cluster.requirements import why_no_node
 
 if TYPE_CHECKING:
     from cluster.controlplane import Cluster
@@ -145,15 +143,20 @@ def _terminate(number: int, _frame: object) -> NoReturn:
 
 
 def _build(options: argparse.Namespace) -> int:
-    built = programs(options.kubernetes)
-    reason = why_no_node() if options.node else None
-    if reason:
-        progress(f"nothing is built for a node, which cannot run here: {reason}")
-    elif options.node:
-        built |= {**node_programs(options.kubernetes), "images": images()}
+    built = {**programs(options.kubernetes), **(_built_for_a_node(options.kubernetes) if options.node else {})}
     for name, path in built.items():
         progress(f"{name}: {path}")
     return 0
+
+
+def _built_for_a_node(kubernetes: str | None) -> dict[str, Path]:
+    from cluster.images import images  # noqa: PLC0415 - needs cryptography, and that is certain only now
+    from cluster.requirements import why_no_node  # noqa: PLC0415 - the same
+
+    if reason := why_no_node():
+        progress(f"nothing is built for a node, which cannot run here: {reason}")
+        return {}
+    return {**node_programs(kubernetes), "images": images()}
 
 
 def _pin(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, tokenwright contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Container images without a registry, made of programs of this machine. Standard library only.
+"""Container images without a registry, made of programs of this machine.
 
 ``localhost/pause:1`` is for the kubelet, ``localhost/shell:1`` has a shell and what goes with it, ``localhost/app:1``
 also the Python that runs the kit, and requests. A program brings the shared libraries that it is linked with.

@@ -77,16 +77,16 @@ def hold(record: Path, cgroup: str) -> int:
 
 def _start_first(directory: Path) -> tuple[int, str]:
     """Start the first process in namespaces of its own: its pid, and once all is mounted the name of the namespace."""
+    # Soon there is another /proc here, in which this process is not.
+    known = os.open("/proc/self/ns", os.O_PATH)
     _call("unshare", _NEW_MOUNTS | _NEW_PROCESSES)
     read, write = os.pipe()
     first = os.fork()
     if not first:
         os.close(read)
         _be_first(directory, write)
-    # Before there is another /proc here.
-    namespace = os.readlink("/proc/self/ns/pid_for_children")
     os.close(write)
-    return first, namespace if os.read(read, 1) else ""
+    return first, os.readlink("pid_for_children", dir_fd=known) if os.read(read, 1) else ""
 
 
 def inside(record: Path) -> int | None:

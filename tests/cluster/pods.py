@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, tokenwright contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods that run on the kit's node, as data. Standard library only."""
+"""Pods that run on the kit's node, as data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, tokenwright contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node asks of the machine, found out by doing it. Standard library only."""
+"""What a node asks of the machine, found out by doing it."""
 
 from __future__ import annotations
 
