@@ -121,7 +121,9 @@ def enter(record: Path, command: list[str]) -> int:
 def cgroups(name: str) -> list[Path]:
     """The control group of this name in every hierarchy that there is."""
     lines = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
-    return [Path(fields[1], name) for fields in lines if fields[2] in ("cgroup", "cgroup2")]
+    places = {Path(fields[1]) for fields in lines if fields[2] in ("cgroup", "cgroup2")}
+    # Others may be mounted elsewhere once more, for purposes of their own.
+    return sorted(place / name for place in places if place.is_relative_to("/sys/fs/cgroup"))
 
 
 def remove_cgroups(groups: Sequence[Path]) -> None:
