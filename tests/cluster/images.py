@@ -70,9 +70,11 @@ def load(archive: Path, files: NodeFiles, ctr: Path) -> None:
     """Put the images into the store of a node, unless that has been done."""
     if files.imported.exists() and files.imported.read_text() == archive.stem:
         return
-    # As the kubelet asks for them.
+    # In the namespace in which the kubelet asks for them; containerd itself would unpack for overlayfs only.
     options = ["--address", SOCKET, "--namespace", "k8s.io"]
-    command = entered(files, [ctr, *options, "images", "import", "--snapshotter", files.snapshotter, archive])
+    command = entered(
+        files, [ctr, *options, "images", "import", "--local", "--snapshotter", files.snapshotter, archive]
+    )
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=files.directory)
     if done.returncode:
         raise KitError(f"containerd did not take the images in {archive}; it said:\n{tail(done.stderr)}")
