@@ -31,6 +31,7 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
     _legacy_token,
     _service_account,
     _token,
+    _volume,
 )
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
 
@@ -44,6 +45,7 @@ USE_CASES = {
     "k8s_sa_binding": _binding.USE_CASE,
     "k8s_sa_info": _inventory.USE_CASE,
     "k8s_sa_token": _token.USE_CASE,
+    "k8s_sa_volume": _volume.USE_CASE,
 }
 
 Task: TypeAlias = Callable[..., dict[str, Any]]

@@ -154,9 +154,13 @@ class Api:
         """Create the object; returns it as stored."""
         return self._send("create", ref, body, dry_run=dry_run).body
 
-    def update(self, ref: Ref, body: Mapping[str, Any]) -> Object:
-        """Replace the object; the body carries the resourceVersion it was computed from."""
-        return self._send("update", ref, body).body
+    def update(self, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
+        """Replace the object; the body carries the resourceVersion it was computed from.
+
+        Only tried, the server also refuses what it does not know (from Kubernetes 1.25 on).
+        """
+        strict = {"fieldValidation": "Strict"} if dry_run else {}
+        return self._send("update", ref, body, dry_run=dry_run, query=strict).body
 
     def patch(self, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """Merge-patch the object; a resourceVersion in the patch makes it conditional."""

@@ -35,6 +35,7 @@ NAMES = (
     "append",
     "legacy_rotation",
     "legacy_kills",
+    "projections",
 )
 
 

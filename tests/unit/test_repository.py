@@ -50,9 +50,9 @@ LAYERS = (
         "_legacy_rows",
         "_lifetime",
     }
-    | {"_scopes"}
-    | {"_names", "_namespaces", "_plan", "_rbac", "_redact", "_risk_patterns", "_risks", "_secret_formats", "_served"}
-    | {"_shape", "_token_info", "_token_secrets", "_yaml"},
+    | {"_names", "_namespaces", "_plan", "_pod_templates", "_projection", "_projection_rules", "_rbac", "_redact"}
+    | {"_risk_patterns", "_risks", "_rollout", "_scopes", "_secret_formats", "_served", "_shape", "_token_info"}
+    | {"_token_secrets", "_volume_risks", "_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_obstacles", "_pool", "_transport"},
     # what use cases are made with
@@ -66,8 +66,10 @@ LAYERS = (
     {"_legacy_desired", "_legacy_ending", "_legacy_keeping", "_legacy_ledger", "_legacy_secrets"},
     # grants
     {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
+    # volumes
+    {"_volume_desired", "_volume_plan"},
     # use cases: one for each module
-    {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token"},
+    {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token", "_volume"},
     # all use cases from one list
     {"_account_summary", "_accounts"},
 )
@@ -77,7 +79,8 @@ PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
     "action": _USE_CASES | {"_accounts", "_errors", "_here", "_names", "_plain", "_shape"},
     "plugin_utils": {"_client", "_entry", "_plain"},
-    "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"},
+    "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"}
+    | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
 }
 # Libraries that only the named files may import, so that one file shows how each is used.
 CONFINED = {

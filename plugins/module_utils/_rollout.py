@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far the Pods of a workload are from its template, by its status. Pure.
+
+Source: pkg/polymorphichelpers/rollout_status.go of kubectl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ._kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind, Object
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is.
+
+    Attributes:
+        said: what is still missing; empty when nothing is.
+        stuck: whether it will not get further by itself.
+    """
+
+    said: str = ""
+    stuck: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all Pods are new and available."""
+        return not self.said
+
+
+def progress(kind: Kind, obj: Object) -> Progress | None:
+    """How far the Pods of a workload are; None if it does not replace them by itself."""
+    look = _LOOKS.get(kind)
+    if look is None:
+        return None
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return None
+    if int(status.get("observedGeneration") or 0) < int(obj["metadata"].get("generation") or 0):
+        return Progress("its controller has not seen the change")
+    return look(spec, status)
+
+
+def _count(counts: Mapping[str, object], key: str) -> int:
+    return int(str(counts.get(key) or 0))
+
+
+def _deployment(spec: Object, status: Object) -> Progress:
+    wanted, new = _count(spec, "replicas"), _count(status, "updatedReplicas")
+    if any(one.get("reason") == "ProgressDeadlineExceeded" for one in status.get("conditions") or ()):
+        return Progress(_missing(new, wanted, _count(status, "availableReplicas"), "and it gave up"), stuck=True)
+    if spec.get("paused") and new < wanted:
+        return Progress("it is paused", stuck=True)
+    if new < wanted:
+        return Progress(f"{new} of {wanted} Pods are new")
+    old = _count(status, "replicas") - new
+    if old > 0:
+        return Progress(f"{old} old Pods are still there")
+    return _available(_count(status, "availableReplicas"), new)
+
+
+def _missing(new: int, wanted: int, available: int, more: str) -> str:
+    return f"{new} of {wanted} Pods are new, {available} are available, {more}"
+
+
+def _available(available: int, wanted: int) -> Progress:
+    return Progress(f"{available} of {wanted} new Pods are available") if available < wanted else Progress()
+
+
+def _stateful_set(spec: Object, status: Object) -> Progress:
+    wanted, new = _count(spec, "replicas"), _count(status, "updatedReplicas")
+    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+    due = max(0, wanted - _count(rolling, "partition"))
+    if new < due:
+        return Progress(f"{new} of {due} Pods are new")
+    return _available(_count(status, "readyReplicas"), wanted)
+
+
+def _daemon_set(dummy: Object, status: Object) -> Progress:
+    wanted, new = _count(status, "desiredNumberScheduled"), _count(status, "updatedNumberScheduled")
+    if new < wanted:
+        return Progress(f"{new} of {wanted} Pods are new")
+    return _available(_count(status, "numberAvailable"), wanted)
+
+
+_LOOKS: Mapping[Kind, Callable[[Object, Object], Progress]] = {
+    DEPLOYMENT: _deployment,
+    STATEFUL_SET: _stateful_set,
+    DAEMON_SET: _daemon_set,
+}

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, tokenwright contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""k8s_sa_volume: a projected volume in the Pods of a workload, looked at before it is written.
+
+Source: Kubernetes API, Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1), CronJob (batch/v1).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from . import _auth, _bulk, _findings
+from ._api import Api, connect
+from ._auth import ConnectionOptions
+from ._converge import Snapshot, converge, read
+from ._entry import UseCase
+from ._errors import ApiError, ConflictError
+from ._findings import Finding, RiskPolicy, transport_findings
+from ._kinds import Object, Ref
+from ._plan import Live, Outcome, Plan
+from ._pod_templates import excerpt, mounts_of, pod_spec, volume_of
+from ._projection import GATED, KINDS
+from ._redact import Secrets
+from ._rollout import progress
+from ._volume_desired import ITEM_OPTIONS, LIST, DesiredVolume, refuse_contradictions
+from ._volume_plan import account_ref_of, plan
+from ._volume_risks import risks_in_template, risks_of_projection
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    **_bulk.with_list(ITEM_OPTIONS, LIST),
+    **_bulk.ARGUMENT_SPEC,
+    **_findings.ARGUMENT_SPEC,
+    **_auth.ARGUMENT_SPEC,
+}
+
+# seconds between two looks at a rollout: the first soon, because many are done at once
+_FIRST_LOOK, _LONGEST_PAUSE = 0.25, 2.0
+
+
+def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
+    """The use case: see the module's documentation for parameters and result."""
+    risks = RiskPolicy.from_params(params)
+    items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredVolume.from_item, str)
+    refuse_contradictions(items.desired)
+    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
+    warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
+    live = read(api, [item.ref for item in items.desired], params["workers"])
+    live.update(read(api, _accounts(items.desired, live), params["workers"]))
+
+    mounter = Mounter(api, live, risks, check_mode=check_mode)
+    outcomes = _bulk.run_all(items.desired, _begin, mounter.work, params)
+    return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
+
+
+def _accounts(desired: Sequence[DesiredVolume], live: Snapshot) -> list[Ref]:
+    """The accounts of the Pods; who may not look at them goes without."""
+    refs = [account_ref_of(item, live[item.ref]) for item in desired if item.present and item.ref in live]
+    return [ref for ref in dict.fromkeys(refs) if ref]
+
+
+def _begin(item: DesiredVolume) -> Outcome:
+    ref = item.ref
+    identity = {"kind": ref.kind.name, "name": ref.name, "namespace": ref.namespace, "volume_name": item.name}
+    return Outcome(identity=identity, title=str(ref))
+
+
+class Mounter:
+    """Brings volumes to their desired state, from any number of threads."""
+
+    def __init__(self, api: Api, live: Snapshot, policy: RiskPolicy, *, check_mode: bool) -> None:
+        self._api = api
+        self._live = live
+        self._policy = policy
+        self._check_mode = check_mode
+        # the volumes of one workload take turns, and each finds what the one before left
+        self._turns: dict[Ref, Lock] = defaultdict(Lock)
+
+    def work(self, item: DesiredVolume, outcome: Outcome) -> None:
+        """One volume, and as far as that is wanted the Pods that have it."""
+        outcome.returned["findings"] = []
+        with self._turns[item.ref]:
+            obj = self._reconcile(item, outcome)
+        is_waiting = item.wait_timeout is not None and not self._check_mode
+        outcome.returned["rolled_out"] = self._wait(item, obj) if is_waiting and obj else None
+
+    def _reconcile(self, item: DesiredVolume, outcome: Outcome) -> Object | None:
+        live, before = self._live, self._live[item.ref]
+
+        def planned(state: Live) -> Plan:
+            todo = plan(item, state, check_mode=self._check_mode)
+            return self._judged(item, state, todo, outcome)
+
+        account = account_ref_of(item, before)
+        refs = [ref for ref in (account, item.ref) if ref and ref in live]
+        state = converge(self._api, outcome, refs, live, planned, check_mode=self._check_mode)
+        after = state[item.ref]
+        live[item.ref] = after
+        if outcome.changed:
+            outcome.before = excerpt(item.ref, before, item.name) if before else None
+            outcome.after = excerpt(item.ref, after, item.name) if after else None
+        outcome.returned |= _returned(item, after)
+        outcome.msg = _sentence(item, outcome, check_mode=self._check_mode)
+        return after
+
+    def _judged(self, item: DesiredVolume, state: Live, todo: Plan, outcome: Outcome) -> Plan:
+        """The plan with the warnings of what it comes to; raises before anything is written."""
+        body = todo.writes[0].body if todo.writes else state[item.ref]
+        found = self._findings(item, body)
+        outcome.returned["findings"] = [finding.as_result() for finding in found]
+        said = self._policy.judge_together(found)
+        if todo.writes and not self._check_mode:
+            self._refuse_dropped(item, todo)
+        return replace(todo, notes=(*todo.notes, *said))
+
+    def _findings(self, item: DesiredVolume, body: Object | None) -> list[Finding]:
+        if item.volume is None or not self._policy.looks:
+            return []
+        found = risks_of_projection(item.volume, item.mount_path, item.ref)
+        spec = pod_spec(item.ref.kind, body) if body else {}
+        return [*found, *(risks_in_template(spec, item.name, item.ref) if spec.get("containers") else ())]
+
+    def _refuse_dropped(self, item: DesiredVolume, todo: Plan) -> None:
+        """Ask the API server to only try it: what it does not know, or has switched off, it drops without a word.
+
+        Raises:
+            ApiError: it would, or it refuses the sources.
+        """
+        kinds = [kind for source in _sources(item.volume) for kind in source]
+        if all(kind in KINDS.values() and kind not in GATED for kind in kinds):
+            return
+        try:
+            answer = self._api.update(item.ref, todo.writes[0].body or {}, dry_run=True)
+        except ConflictError:
+            return  # so will the write, and then it is planned anew
+        kept = _sources(volume_of(pod_spec(item.ref.kind, answer), item.name))
+        for index, kind in enumerate(kinds):
+            if index >= len(kept) or kind not in kept[index]:
+                raise ApiError(
+                    f"cannot put sources[{index}] ({kind}) into {item.ref}: the API server would drop it",
+                    code="dropped_source",
+                    hint="see whether it knows that source and has its feature gate switched on",
+                )
+
+    def _wait(self, item: DesiredVolume, obj: Object) -> bool | None:
+        """Whether the Pods are those of the template; None if nobody makes them so.
+
+        Raises:
+            ApiError: they are not in time, or will never be.
+        """
+        timeout = item.wait_timeout or 0
+        deadline, pause = time.monotonic() + timeout, _FIRST_LOOK
+        while True:
+            seen = progress(item.ref.kind, obj)
+            if seen is None or seen.is_over:
+                return None if seen is None else True
+            if seen.stuck or time.monotonic() >= deadline:
+                raise _not_rolled_out(item, seen.said, None if seen.stuck else timeout)
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            found = self._api.get(item.ref)
+            if found is None:
+                raise _not_rolled_out(item, "it is gone", None)
+            obj = found
+
+
+def _not_rolled_out(item: DesiredVolume, said: str, timeout: int | None) -> ApiError:
+    within = "" if timeout is None else f" within {timeout} seconds"
+    return ApiError(
+        f"the volume is in {item.ref}, but its Pods are not new{within}: {said}"
+        if item.present
+        else f"the volume is out of {item.ref}, but its Pods are not new{within}: {said}",
+        code="not_rolled_out",
+        hint=f"see kubectl -n {item.ref.namespace} describe {item.ref.kind.name.lower()} {item.ref.name} and its Pods",
+    )
+
+
+def _sources(volume: Object | None) -> list[Object]:
+    return list(((volume or {}).get("projected") or {}).get("sources") or ())
+
+
+def _returned(item: DesiredVolume, obj: Object | None) -> dict[str, Any]:
+    spec = pod_spec(item.ref.kind, obj) if obj else {}
+    return {"volume": volume_of(spec, item.name), "volume_mounts": mounts_of(spec, item.name)}
+
+
+def _sentence(item: DesiredVolume, outcome: Outcome, *, check_mode: bool) -> str:
+    if not outcome.changed:
+        return f"{item} is {'up to date' if outcome.returned['volume'] else 'absent'}"
+    done = ("put in" if outcome.reason == "missing" else "changed") if item.present else "taken out"
+    return f"{item} {'would be' if check_mode else 'is'} {done} ({outcome.reason})"
+
+
+USE_CASE = UseCase(ARGUMENT_SPEC, run)
