@@ -53,6 +53,16 @@ options:
         them.
       - V(long_lived_token) means that M(tokenwright.kubernetes.k8s_legacy_token) is asked for a token that is not
         rotated within 30 days.
+      - V(unreadable_token_file) means that M(tokenwright.kubernetes.k8s_sa_volume) is asked for a token that its
+        containers cannot read.
+      - V(path_collision) means that files of a projected volume are in each other's way.
+      - V(subpath_token) means that a container mounts only a part of a volume with a token, which is then never
+        renewed.
+      - V(token_lifetime) means that a token in a Pod is asked for over a day, or for the one number of seconds that
+        makes it good for a year.
+      - V(token_audience) means that a token in a Pod is for an audience that is a guess, or that clients do not expect.
+      - V(readable_token_file) means that every user in the containers can read a token.
+      - V(hidden_mount) means that a mount hides something.
       - V(insecure_transport) means that the connection is not encrypted or the API server's certificate not checked.
       - V(readable_by_others) means that a module is asked to write a token into a file
         that every user of the host may read or write.

@@ -93,6 +93,20 @@ def checked_volume(name: str, sources: Sequence[Options] | None, default_mode: o
     return made
 
 
+def volume_name(value: str, option: str) -> str:
+    """The name of a volume.
+
+    Raises:
+        InputError: it can be none.
+    """
+    if not _is_label(value):
+        raise InputError(
+            f"{option}: {value!r} is not a valid name of a volume",
+            "use lower-case letters, digits and '-', a letter or digit at both ends, at most 63 characters",
+        )
+    return value
+
+
 def _as_option(field: str, *, is_raw: bool) -> str:
     """A field as the options call it."""
     if is_raw:

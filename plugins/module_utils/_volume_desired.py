@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from ._errors import InputError
 from ._kinds import SERVICE_ACCOUNT, Kind, Object, Ref
 from ._pod_templates import CHANGEABLE, IMMUTABLE
 from ._projection import SOURCE_OPTIONS, USUAL_PATH
-from ._projection_rules import checked_volume
+from ._projection_rules import checked_volume, volume_name
 from ._shape import suggestion
 
 LIST = "workloads"
@@ -42,7 +41,6 @@ ITEM_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 _HIGHEST_GROUP = (1 << 31) - 1
-_VOLUME_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class DesiredVolume:
             InputError: it cannot be right.
         """
         kind = _kind(item["kind"])
-        present, name = item["state"] == "present", _volume_name(item["volume_name"])
+        present, name = item["state"] == "present", volume_name(item["volume_name"], "volume_name")
         return cls(
             ref=Ref(kind, _names.namespace(item["namespace"]), _names.object_name(item["name"])),
             present=present,
@@ -124,15 +122,6 @@ def _kind(name: str) -> Kind:
     if name not in CHANGEABLE:
         raise InputError(f"kind: {name} is not known", suggestion(name, CHANGEABLE))
     return CHANGEABLE[name]
-
-
-def _volume_name(value: str) -> str:
-    if len(value) > 63 or not _VOLUME_NAME.fullmatch(value):
-        raise InputError(
-            f"volume_name: {value!r} is not a valid name",
-            "use lower-case letters, digits and '-', a letter or digit at both ends, at most 63 characters",
-        )
-    return value
 
 
 def _mount_path(value: str) -> str:

@@ -208,7 +208,10 @@ class Projections:
 
     def _wrong_selector(self) -> Object:
         one: Object = {"key": "k", "operator": "In", "values": ["a"]}
-        wrong: Sequence[Object] = ({"values": []}, {"operator": "Exists"}, {"operator": "Is"}, {"key": "a b"}, {"values": ["a b"]})
+        wrong: Sequence[Object] = (
+            *({"values": []}, {"operator": "Exists"}, {"operator": "Is"}),
+            *({"key": "a b"}, {"values": ["a b"]}),
+        )
         labels = ({"a b": "x"}, {"a": "b c"}, {"": "x"}, {"a": "x" * 64})
         if self._happens(0.5):
             return {"match_labels": self._chance.choice(labels)}
