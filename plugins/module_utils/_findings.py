@@ -145,8 +145,12 @@ class RiskPolicy:
         """
         return [str(finding) for finding in self._not_accepted(findings)]
 
-    def judge_together(self, findings: Iterable[Finding]) -> list[str]:
+    def judge_together(self, findings: Iterable[Finding], key: str = "risks") -> list[str]:
         """The same for the risks of one object, as one warning at most: the first in full, the others by their words.
+
+        Args:
+            findings: the risks, the worst first.
+            key: where they are in the result.
 
         Raises:
             RefusedRiskError: one is refused.
@@ -155,7 +159,7 @@ class RiskPolicy:
         if not warned:
             return []
         others = _words(warned[1:])
-        more = f"; other risks of it are {', '.join(others)}, see risks in the result" if others else ""
+        more = f"; other risks of it are {', '.join(others)}, see {key} in the result" if others else ""
         return [f"{warned[0]}{more}"]
 
     def _not_accepted(self, findings: Iterable[Finding]) -> list[Finding]:

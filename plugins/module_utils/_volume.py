@@ -112,19 +112,20 @@ class Mounter:
     def _judged(self, item: DesiredVolume, state: Live, todo: Plan, outcome: Outcome) -> Plan:
         """The plan with the warnings of what it comes to; raises before anything is written."""
         body = todo.writes[0].body if todo.writes else state[item.ref]
-        found = self._findings(item, body)
+        found = self._risks(item, body)
         outcome.returned["findings"] = [finding.as_result() for finding in found]
-        said = self._policy.judge_together(found)
+        said = self._policy.judge_together(found, "findings")
         if todo.writes and not self._check_mode:
             self._refuse_dropped(item, todo)
         return replace(todo, notes=(*todo.notes, *said))
 
-    def _findings(self, item: DesiredVolume, body: Object | None) -> list[Finding]:
+    def _risks(self, item: DesiredVolume, body: Object | None) -> list[Finding]:
         if item.volume is None or not self._policy.looks:
             return []
         found = risks_of_projection(item.volume, item.mount_path, item.ref)
         spec = pod_spec(item.ref.kind, body) if body else {}
-        return [*found, *(risks_in_template(spec, item.name, item.ref) if spec.get("containers") else ())]
+        found += risks_in_template(spec, item.name, item.ref) if spec.get("containers") else []
+        return sorted(found, key=lambda finding: _findings.SEVERITIES.index(_findings.RISKS[finding.risk].severity))
 
     def _refuse_dropped(self, item: DesiredVolume, todo: Plan) -> None:
         """Ask the API server to only try it: what it does not know, or has switched off, it drops without a word.

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from cluster.controlplane import Cluster
 from conftest import ROOT, Play
+from faults.workloads import create, report, workload
 
 MODULES = {path.stem: path for path in sorted((ROOT / "plugins/modules").glob("*.py"))}
 COLLECTION = "tokenwright.kubernetes."
@@ -27,6 +28,22 @@ ANSIBLES_OWN = {"changed", "diff", "exception", "failed", "invocation", "warning
 
 # Modules that never change anything.
 READING = {"account_items", "k8s_sa_access", "k8s_sa_info"}
+
+WITH_SECRET = {
+    "containers": [{"name": "app", "image": "none", "volumeMounts": [{"name": "t", "mountPath": "/etc/token"}]}],
+    "volumes": [{"name": "t", "secret": {"secretName": "long-lived"}}],
+}
+
+# What is there before the examples of a module begin, because nothing of ours makes it.
+WORKLOADS = {
+    "k8s_sa_volume": (
+        workload("Deployment", "webshop"),
+        workload("Deployment", "former"),
+        workload("CronJob", "report"),
+        workload("Deployment", "importer", WITH_SECRET),
+        workload("StatefulSet", "queue", WITH_SECRET),
+    )
+}
 
 Options = Mapping[str, Any]
 Examples = Callable[[str], "list[Ran]"]
@@ -70,6 +87,11 @@ def run_examples(run_playbook: Callable[..., Play], cluster: Cluster, tmp_path: 
     made: list[dict[str, Any]] = []
 
     def run(module: str) -> list[Ran]:
+        if module in WORKLOADS and not made:
+            made.append({"kind": "Namespace", "name": "shop", "namespace": None})
+            cluster.kubectl("create", "namespace", "shop")
+            create(cluster, "shop", *WORKLOADS[module])
+            report(cluster, "shop", "deployment", "webshop")
         tasks = documented(module, "EXAMPLES")
         ours = list(own_tasks(tasks))
         for number, task in enumerate(ours):

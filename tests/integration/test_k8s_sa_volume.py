@@ -154,6 +154,10 @@ RISKY: list[tuple[Object, list[str]]] = [
     ({"fs_group": 5, "sources": [{"token": {"expiration_seconds": 3607}}]}, ["token_lifetime"]),
     ({"fs_group": 5, "sources": [{"token": {"audience": "vault"}}]}, ["token_audience"]),
     ({"fs_group": 5, "sources": [{"token": {}}, {"token": {}}]}, ["path_collision"]),
+    (
+        {"default_mode": "0400", "containers": ["app"], "sources": [{"token": {"audience": "vault"}}]},
+        ["unreadable_token_file", "token_audience"],
+    ),
     ({"fs_group": 5, "mount_path": "/data/token", "containers": ["app"]}, ["hidden_mount"]),
 ]
 
@@ -235,7 +239,7 @@ def test_what_is_missing_is_an_error_and_in_check_mode_a_note(
     cluster: Cluster, namespace: str, run_task: Task, options: Object
 ) -> None:
     for wrong, code in (({"service_account": "no"}, "missing_account"), ({"name": "no"}, "missing_workload")):
-        more = {**options, "fs_group": 5, **wrong}
+        more: Object = {**options, "fs_group": 5, **wrong}
         refused = run_task("k8s_sa_volume", **more)
         assert (refused["error"]["code"], refused["actions"]) == (code, [])
         predicted = run_task("k8s_sa_volume", check_mode=True, **more)
@@ -262,8 +266,8 @@ def test_a_secret_gives_way_to_a_token_and_comes_back(cluster: Cluster, namespac
     pod["containers"][0]["volumeMounts"].append({"name": "credentials", "mountPath": "/credentials", "readOnly": True})
     create(cluster, namespace, workload("Deployment", "app", pod))
     before = template_of(live(cluster, namespace, "deployment", "app"))
-    options = {"name": "app", "namespace": namespace, "volume_name": "credentials", "mount_path": "/credentials"}
-    options |= {"containers": ["app"], "fs_group": 5}
+    place = {"volume_name": "credentials", "mount_path": "/credentials"}
+    options: Object = {"name": "app", "namespace": namespace, "containers": ["app"], "fs_group": 5, **place}
     assert run_task("k8s_sa_volume", **options)["error"]["code"] == "taken"
     both(run_task, **options, force=True)
     both(run_task, **options, state="absent")

@@ -18,12 +18,15 @@ import yaml
 from cluster.controlplane import Cluster
 from conftest import Play, Task
 from faults.tokens import values
+from faults.workloads import create, workload
 
 Run = Callable[..., Play]
 
 LOCALHOST = {"hosts": "localhost", "gather_facts": False}
 NS = {"namespace": "{{ ns }}"}
 FROM_FILE = "{{ lookup('file', admin) | from_yaml }}"
+
+VOLUME_OF_CONFIG = {"config_map": {"name": "c", "items": [{"key": "a", "path": "a", "mode": 256}], "optional": True}}
 
 # one play, run once per way; {where} makes the difference
 TASKS: list[dict[str, Any]] = [
@@ -153,6 +156,24 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["{{ ns }}", "Bad"]}},
+    {
+        "tokenwright.kubernetes.k8s_sa_volume": {
+            "name": "web",
+            **NS,
+            "sources": [
+                {"service_account_token": {"audience": "vault", "expiration_seconds": "10m"}},
+                VOLUME_OF_CONFIG,
+            ],
+            "default_mode": "0440",
+        }
+    },
+    {
+        "tokenwright.kubernetes.k8s_sa_volume": {
+            **NS,
+            "workloads": [{"name": "no"}, {"name": "gone", "state": "absent"}],
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", **NS, "sources": [{"token": {"audiences": ["a"]}}]}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -199,6 +220,14 @@ def keep_long_lived(run_task: Task, namespace: str, directory: Path) -> None:
     assert not made.get("failed"), made["msg"]
 
 
+def put_volumes_in(cluster: Cluster, run_task: Task, namespace: str) -> None:
+    """The volume that the play finds up to date, in a workload that another task of it finds without one."""
+    create(cluster, namespace, workload("Deployment", "web"))
+    sources = [{"token": {"audience": "vault", "expiration_seconds": 600}}, VOLUME_OF_CONFIG]
+    made = run_task("k8s_sa_volume", name="web", namespace=namespace, sources=sources, default_mode="0440")
+    assert not made.get("failed"), made["msg"]
+
+
 def secrets_of(cluster: Cluster, namespace: str) -> list[str]:
     """The administrator's key and all that the Secrets hold and nobody may see, as they are and in base64."""
     key = yaml.safe_load(cluster.kubeconfig.read_text())["users"][0]["user"]["client-key-data"]
@@ -224,6 +253,7 @@ def test_both_ways_give_the_same(
     )
     keep_tokens(run_task, namespace, tmp_path, cluster.kubeconfig, doomed=check)
     keep_long_lived(run_task, namespace, tmp_path)
+    put_volumes_in(cluster, run_task, namespace)
     run_task(
         "k8s_sa_binding",
         name="grant",
@@ -255,11 +285,13 @@ def test_both_ways_give_the_same(
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
         False, False, False, False, True, False, True, True, False, True, True, False, False, True,
+        False, not check, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
         "holds", "access_deviates", "invalid_option", "up_to_date", "invalid_option", "other_type",
         "gathered", "gathered", "invalid_option",
+        "up_to_date", "changed" if check else "failed", "invalid_option",
     ]  # fmt: skip
     inventory = [(one["name"], one["namespace"]) for one in results["here"][22]["legacy_tokens"]]
     assert inventory == [("long", namespace)]
@@ -323,9 +355,11 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_legacy_token": {"name": "long", "service_account": "app"}},
         {"tokenwright.kubernetes.k8s_sa_info": {}},
         {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["default"]}},
+        {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", "fs_group": 65534}},
     ]
+    create(cluster, namespace, workload("Deployment", "web"))
     defaults = {"group/tokenwright.kubernetes.k8s_sa": "{{ connection }}"}
     play = [{**LOCALHOST, "vars": {"connection": options}, "module_defaults": defaults, "tasks": tasks}]
     done = run_playbook(play, env={"K8S_AUTH_KUBECONFIG": "/no/such/file"})
     assert done.rc == 0, done.stdout
-    assert done.changed == 4
+    assert done.changed == 5

@@ -21,12 +21,13 @@ from typing import Any
 
 import yaml
 from faults import legacy
+from faults.workloads import create, workload
 from rights.stage import Result, Stage
 
 EVERYWHERE = "everywhere"
 
 # Roles that are held in one namespace, or in that of the cluster itself; the others in the whole cluster.
-IN_A_NAMESPACE = {"provisioner", "renewer", "revoker", "namespace-verifier", "inspector"}
+IN_A_NAMESPACE = {"inspector", "mounter", "namespace-verifier", "provisioner", "renewer", "revoker"}
 IN_KUBE_SYSTEM = {"usage-reader"}
 
 
@@ -1071,6 +1072,70 @@ def access_in_a_namespace_explained(stage: Stage) -> Result:
 def access_of_many_accounts_in_a_namespace_proven(stage: Stage) -> Result:
     accounts = [{"service_account": account(stage, suffix)} for suffix in "abc"]
     return stage.task(ACCESS, accounts=accounts, cannot=["get pods"])
+
+
+# k8s_sa_volume
+
+VOLUME = "k8s_sa_volume"
+
+WORKLOADS = {
+    "Deployment": "deployments",
+    "StatefulSet": "statefulsets",
+    "DaemonSet": "daemonsets",
+    "ReplicaSet": "replicasets",
+    "CronJob": "cronjobs",
+}
+
+
+def put_in_all_the_same(run: Run) -> None:
+    assert not run.result.get("failed"), run.result["msg"]
+    assert [action["verb"] for action in run.result["actions"]] in (["update"], ["update"] * 3)
+
+
+def one_workload(kind: str) -> Callable[[Stage], Result]:
+    """A volume for a workload of that kind."""
+
+    def take(stage: Stage) -> Result:
+        name = account(stage)
+        create(stage.cluster, stage.namespace, workload(kind, name))
+        return stage.change(VOLUME, kind=kind, name=name, service_account=name, fs_group=65534)
+
+    take.__name__ = f"volume_put_into_a_{kind}"
+    return take
+
+
+def many_workloads(kind: str) -> Callable[[Stage], Result]:
+    """Volumes for three of that kind, so that they are read with one request, and so are their accounts."""
+
+    def take(stage: Stage) -> Result:
+        names = [account(stage, suffix) for suffix in "abc"]
+        create(stage.cluster, stage.namespace, *(workload(kind, name) for name in names))
+        workloads = [{"kind": kind, "name": name, "service_account": name} for name in names]
+        return stage.change(VOLUME, workloads=workloads, fs_group=65534)
+
+    take.__name__ = f"volumes_put_into_three_{kind}s"
+    return take
+
+
+for _kind, _plural in WORKLOADS.items():
+    path(
+        "mounter",
+        needs=[f"get {_plural}", f"update {_plural}", "get serviceaccounts"],
+        degrades={"get serviceaccounts": put_in_all_the_same},
+    )(one_workload(_kind))
+    path(
+        "mounter",
+        needs=[f"list {_plural}", f"update {_plural}", "list serviceaccounts"],
+        degrades=dict.fromkeys([f"list {_plural}", "list serviceaccounts"], put_in_all_the_same),
+    )(many_workloads(_kind))
+
+
+@path("mounter", needs=["get deployments", "update deployments"])
+def volume_taken_out(stage: Stage) -> Result:
+    name = account(stage)
+    create(stage.cluster, stage.namespace, workload("Deployment", name))
+    stage.prepare(VOLUME, name=name)
+    return stage.change(VOLUME, name=name, state="absent")
 
 
 # Playbooks

@@ -134,8 +134,9 @@ def test_a_mistake_is_one_sentence_with_its_place(source: Source, what: str, fix
 def test_an_empty_list_is_a_mistake_and_several_are_counted() -> None:
     with pytest.raises(InputError, match="sources is empty"):
         checked_volume("v", [])
+    sources: list[Source] = [{"token": {}}, {"secret": {}}, {"config_map": {}}]
     with pytest.raises(InputError, match=r"sources\[1\].*and 1 more mistakes"):
-        checked_volume("v", [{"token": {}}, {"secret": {}}, {"config_map": {}}])
+        checked_volume("v", sources)
 
 
 def test_the_same_file_twice_is_refused_unless_one_is_a_token() -> None:
@@ -178,7 +179,7 @@ def test_ansible_finds_the_filter_by_its_name() -> None:
 
 def test_the_filter_makes_what_the_module_puts_in() -> None:
     sources = [{"service_account_token": {"audience": "vault"}}, {"config_map": {"name": "c", "optional": "yes"}}]
-    same = [{"token": {"audience": "vault"}}, {"config_map": {"name": "c", "optional": True}}]
+    same: list[Source] = [{"token": {"audience": "vault"}}, {"config_map": {"name": "c", "optional": True}}]
     assert projected_volume(sources, "vault") == checked_volume("vault", same)
     assert projected_volume(None) == checked_volume("sa-token", None)
     assert projected_volume(None, default_mode="0440")["projected"]["defaultMode"] == 0o440
