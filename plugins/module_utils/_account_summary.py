@@ -14,13 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ._accounts import Account, Item, title_of_grant, title_of_legacy
+from ._accounts import Account, Item, title_of_grant, title_of_legacy, title_of_volume
+from ._errors import InputError
 from ._kinds import SECRET
 from ._plan import UP_TO_DATE
+from ._shape import suggestion
 
 Outcome: TypeAlias = Mapping[str, Any]
 
 _CREATED, _CHANGED, _REMOVED, _FAILED, _SAME = "+", "~", "-", "!", " "
+# whose results are gathered, and which of them may have pruned something
+TASKS = ("accounts", "bindings", "tokens", "legacy_tokens", "volumes", "removals", "access")
+_PRUNING = ("bindings", "tokens", "legacy_tokens", "removals")
+
 _MEANINGS = {_CREATED: "created", _CHANGED: "changed", _REMOVED: "removed"}
 
 
@@ -33,6 +39,7 @@ class Results:
         grants: outcomes by the same, or C(cluster-wide name).
         tokens: outcomes by account, in order.
         legacy_tokens: outcomes by C(namespace/name) of the token.
+        volumes: outcomes by C(kind namespace/name volume).
         access: outcomes by C(namespace/name).
         pruned: what left its set (entries of C(actions)).
     """
@@ -41,36 +48,33 @@ class Results:
     grants: Mapping[str, Outcome]
     tokens: Mapping[str, Sequence[Outcome]]
     legacy_tokens: Mapping[str, Outcome]
+    volumes: Mapping[str, Outcome]
     access: Mapping[str, Outcome]
     pruned: tuple[Outcome, ...]
 
     @classmethod
-    def gather(
-        cls,
-        *,
-        accounts: Outcome | None = None,
-        removals: Outcome | None = None,
-        bindings: Outcome | None = None,
-        tokens: Outcome | None = None,
-        legacy_tokens: Outcome | None = None,
-        access: Outcome | None = None,
-    ) -> Results:
-        """From registered results of bulk tasks; a skipped task has nothing to say."""
+    def gather(cls, **results: Outcome | None) -> Results:
+        """From registered results of bulk tasks, called as in C(TASKS); a skipped task has nothing to say.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        if unknown := sorted(results.keys() - set(TASKS)):
+            raise InputError(f"{unknown[0]} is unknown here", suggestion(unknown[0], TASKS))
+        of = {name: _outcomes(results.get(name)) for name in TASKS}
         minted: dict[str, list[Outcome]] = defaultdict(list)
-        for outcome in _outcomes(tokens):
+        for outcome in of["tokens"]:
             minted[f"{outcome['namespace']}/{outcome['service_account']}"].append(outcome)
-        about = [*_outcomes(removals), *_outcomes(accounts)]
-        actions = [
-            entry
-            for result in (bindings, tokens, legacy_tokens, removals)
-            for entry in (result or {}).get("actions") or ()
-        ]
+        actions = [entry for name in _PRUNING for entry in (results.get(name) or {}).get("actions") or ()]
         return cls(
-            accounts={f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in about},
-            grants={title_of_grant(outcome): outcome for outcome in _outcomes(bindings)},
+            accounts={
+                f"{outcome['namespace']}/{outcome['name']}": outcome for outcome in (*of["removals"], *of["accounts"])
+            },
+            grants={title_of_grant(outcome): outcome for outcome in of["bindings"]},
             tokens=minted,
-            legacy_tokens={title_of_legacy(outcome): outcome for outcome in _outcomes(legacy_tokens)},
-            access={f"{outcome['namespace']}/{outcome['service_account']}": outcome for outcome in _outcomes(access)},
+            legacy_tokens={title_of_legacy(outcome): outcome for outcome in of["legacy_tokens"]},
+            volumes={title_of_volume(outcome): outcome for outcome in of["volumes"]},
+            access={f"{outcome['namespace']}/{outcome['service_account']}": outcome for outcome in of["access"]},
             pruned=tuple(entry for entry in actions if entry["reason"] == "not_in_list"),
         )
 
@@ -102,7 +106,7 @@ def _of_account(account: Account, results: Results) -> list[str]:
     """The lines of an account with an empty one behind them; none if nothing is known of it."""
     outcome = results.accounts.get(account.title, {})
     facts = [*_of_grants(account, results), *_of_tokens(account, results)]
-    facts += [*_of_legacy_tokens(account, results), *_of_access(account, results)]
+    facts += [*_of_legacy_tokens(account, results), *_of_volumes(account, results), *_of_access(account, results)]
     if not outcome and not facts:
         return []
     title = account.title + _absent(outcome, "service_account") + _why(outcome)
@@ -155,6 +159,30 @@ def _of_legacy_token(secret: str, outcome: Outcome) -> Iterator[str]:
     yield _line(mark, "legacy", secret + why)
     for sink in outcome["sinks"]:
         yield _line(mark if sink["changed"] else _SAME, "token", sink["place"])
+
+
+def _of_volumes(account: Account, results: Results) -> Iterator[str]:
+    """The workloads whose Pods have its tokens."""
+    for volume in account.volumes:
+        outcome = results.volumes.get(title_of_volume(volume.item))
+        if not outcome:
+            continue
+        title = f"{outcome['volume_name']} in {outcome['kind']} {outcome['name']}"
+        if _has_failed(outcome):
+            yield _line(_FAILED, "volume", title)
+            yield from _failure(outcome)
+        elif outcome.get("volume") is None:
+            yield _removal("volume", title, was_there=outcome["changed"])
+        else:
+            yield _of_volume(title, outcome)
+
+
+def _of_volume(title: str, outcome: Outcome) -> str:
+    """One that is there: new, changed for a reason, or as it was."""
+    reason = outcome["reason"]
+    if reason in (UP_TO_DATE, "missing"):
+        return _line(_CREATED if outcome["changed"] else _SAME, "volume", title)
+    return _line(_CHANGED, "volume", f"{title} ({reason})")
 
 
 def _of_access(account: Account, results: Results) -> Iterator[str]:

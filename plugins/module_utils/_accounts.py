@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One list of accounts, with their grants, tokens and access: checked and taken apart into the lists of the modules.
+"""One list of accounts, with all that goes with them: checked and taken apart into the lists of the modules.
 
-What an account, a grant, a token and the access of an account may say is what the modules' own ITEM_OPTIONS say.
+What an account, a grant, a token, a volume and the access of an account may say is what the modules' own ITEM_OPTIONS
+say.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from . import _access_desired, _grant_desired, _legacy_desired, _service_account, _token_desired
+from . import _access_desired, _grant_desired, _legacy_desired, _service_account, _token_desired, _volume_desired
 from ._durations import instant
 from ._errors import InputError
 from ._shape import called, suggestion
@@ -43,10 +44,17 @@ _NOT_IN_A_LEGACY_TOKEN = {
     "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_legacy_token",
 }
 
+# a volume is of Pods that run under the account it is listed under
+_NOT_IN_A_VOLUME = {
+    "service_account": "it is the account that the volume is listed under",
+    "namespace": "it is the account's, because Pods use accounts of their own namespace",
+}
+
 _TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
 _LEGACY_OPTIONS = {
     name: spec for name, spec in _legacy_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_LEGACY_TOKEN
 }
+_VOLUME_OPTIONS = {name: spec for name, spec in _volume_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_VOLUME}
 _ACCESS_OPTIONS = {name: _access_desired.ITEM_OPTIONS[name] for name in ("can", "cannot")}
 _OPTIONS: dict[str, dict[str, Any]] = {
     **_service_account.ITEM_OPTIONS,
@@ -54,6 +62,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "grants": {"options": _grant_desired.ITEM_OPTIONS},
     "legacy_tokens": {"options": _LEGACY_OPTIONS},
     "tokens": {"options": _TOKEN_OPTIONS},
+    "volumes": {"options": _VOLUME_OPTIONS},
 }
 
 
@@ -72,12 +81,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Account:
-    """An account of the list: what it is, what it may do, its tokens, and what is to be proven of it."""
+    """An account of the list: what it is, what it may do, its tokens and volumes, and what is to be proven of it."""
 
     declared: Entry
     grants: tuple[Entry, ...]
     tokens: tuple[Entry, ...]
     legacy_tokens: tuple[Entry, ...]
+    volumes: tuple[Entry, ...]
     access: tuple[Entry, ...]
 
     @property
@@ -135,6 +145,12 @@ KINDS: Mapping[str, Kind] = {
         _legacy_desired.refuse_shared_places,
         lambda account: account.legacy_tokens,
     ),
+    _volume_desired.LIST: Kind(
+        _volume_desired.ITEM_OPTIONS,
+        _volume_desired.DesiredVolume.from_item,
+        _volume_desired.refuse_contradictions,
+        lambda account: account.volumes,
+    ),
     "access": Kind(
         _access_desired.ITEM_OPTIONS,
         _access_desired.DesiredAccess.from_item,
@@ -158,6 +174,8 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     _refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants))
     long_lived = (token for account in accounts for token in account.legacy_tokens)
     _refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived))
+    volumes = (volume for account in accounts for volume in account.volumes)
+    _refuse_twice("volume", ((title_of_volume(volume.item), volume.place) for volume in volumes))
     return accounts
 
 
@@ -224,8 +242,8 @@ def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
 
     Returns:
         C(present) and C(absent): accounts that should be there, and that should not; C(bindings) and C(tokens): the
-        grants and the tokens of both, C(legacy_tokens): the long-lived ones. Every token says its C(state). C(access):
-        what is to be proven of accounts that should be there.
+        grants and the tokens of both, C(legacy_tokens): the long-lived ones, C(volumes): the volumes. Every token and
+        volume says its C(state). C(access): what is to be proven of accounts that should be there.
     """
     return {
         "present": [account.declared.item for account in accounts if account.is_wanted(now)],
@@ -233,12 +251,16 @@ def items(accounts: Sequence[Account], now: datetime) -> dict[str, list[Item]]:
         "bindings": [grant.item for account in accounts for grant in account.grants],
         "tokens": [item for account in accounts for item in _tokens_of(account, account.tokens, now)],
         "legacy_tokens": [item for account in accounts for item in _tokens_of(account, account.legacy_tokens, now)],
+        "volumes": [item for account in accounts for item in _tokens_of(account, account.volumes, now)],
         "access": [proof.item for account in accounts if account.is_wanted(now) for proof in account.access],
     }
 
 
 def _tokens_of(account: Account, tokens: Sequence[Entry], now: datetime) -> Iterator[Item]:
-    """Nothing of an account that should not be there is kept: its tokens die with it, their places are of no use."""
+    """Nothing of an account that should not be there is kept: its tokens die with it, their places are of no use.
+
+    No Pod could be made with a volume of it either.
+    """
     is_wanted = account.is_wanted(now)
     for token in tokens:
         item = {"state": "present", **token.item}
@@ -276,6 +298,9 @@ def _account(given: object, place: str) -> Account:
             _token_of(token, where, item)
             for token, where in _elements(entry.get("legacy_tokens"), f"{place}.legacy_tokens")
         ),
+        volumes=tuple(
+            _volume_of(volume, where, item) for volume, where in _elements(entry.get("volumes"), f"{place}.volumes")
+        ),
         access=() if entry.get("access") is None else (_access_of(entry["access"], f"{place}.access", item),),
     )
 
@@ -296,6 +321,12 @@ def _is_true(value: object) -> bool:
 
 
 def _token_of(given: Item, place: str, account: Item) -> Entry:
+    said = {key: value for key, value in given.items() if value is not None}
+    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
+
+
+def _volume_of(given: Item, place: str, account: Item) -> Entry:
+    """A volume of Pods that run under the account, unless it is only to be taken out."""
     said = {key: value for key, value in given.items() if value is not None}
     return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
 
@@ -343,13 +374,24 @@ def _check_inner(value: object, rule: Mapping[str, Any], place: str) -> None:
 
 
 def _hint(key: str, known: Iterable[str], options: Mapping[str, Any]) -> str:
-    foreign = {id(_TOKEN_OPTIONS): _NOT_IN_A_TOKEN, id(_LEGACY_OPTIONS): _NOT_IN_A_LEGACY_TOKEN}.get(id(options), {})
+    foreign = {
+        id(_TOKEN_OPTIONS): _NOT_IN_A_TOKEN,
+        id(_LEGACY_OPTIONS): _NOT_IN_A_LEGACY_TOKEN,
+        id(_VOLUME_OPTIONS): _NOT_IN_A_VOLUME,
+    }.get(id(options), {})
     return foreign.get(key) or suggestion(key, known)
 
 
 def title_of_legacy(token: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome."""
     return f"{token['namespace']}/{token.get('name')}"
+
+
+def title_of_volume(volume: Mapping[str, Any]) -> str:
+    """The same for an item and for its outcome."""
+    defaults = {key: _VOLUME_OPTIONS[key].get("default") for key in ("kind", "volume_name")}
+    kind, name = (volume.get(key) or default for key, default in defaults.items())
+    return f"{kind} {volume['namespace']}/{volume.get('name')} {name}"
 
 
 def title_of_grant(grant: Mapping[str, Any]) -> str:

@@ -23,8 +23,8 @@ description:
 options:
   accounts:
     description:
-      - Accounts with their C(grants), C(tokens), C(legacy_tokens) and C(access), or the JSON or YAML text of such a
-        list.
+      - Accounts with their C(grants), C(tokens), C(legacy_tokens), C(volumes) and C(access), or the JSON or YAML text
+        of such a list.
       - See the option C(service_accounts_list) of the role, which is what messages call it.
     type: raw
   set_name:
@@ -111,6 +111,13 @@ legacy_tokens:
   description:
     - Items of O(tokenwright.kubernetes.k8s_legacy_token#module:legacy_tokens), of all accounts, each with its C(state)
       like those of RV(tokens).
+  returned: success
+  type: list
+  elements: dict
+volumes:
+  description:
+    - Items of O(tokenwright.kubernetes.k8s_sa_volume#module:workloads), of all accounts, each with its C(state) like
+      those of RV(tokens).
   returned: success
   type: list
   elements: dict

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
 from ansible_collections.tokenwright.kubernetes.plugins.action.account_items import account_items
 from ansible_collections.tokenwright.kubernetes.plugins.filter.account_summary import account_summary
@@ -104,6 +105,18 @@ def test_a_long_lived_token_goes_with_its_account_used_or_not() -> None:
     gone = account_items([account(state="absent", legacy_tokens=tokens)])["legacy_tokens"]
     assert [one.get("unused_for") for one in kept + gone] == ["90d", None]
     assert [one["state"] for one in gone] == ["absent"]
+
+
+def test_a_volume_is_of_pods_that_run_under_its_account() -> None:
+    volumes = [{"name": "web", "fs_group": 5}, {"name": "web", "volume_name": "vault", "mount_path": "/vault"}]
+    of_app = {"service_account": "app", "namespace": "ci", "name": "web"}
+    kept = account_items([account(volumes=volumes)])["volumes"]
+    assert kept == [
+        {**of_app, "state": "present", "fs_group": 5},
+        {**of_app, "state": "present", "volume_name": "vault", "mount_path": "/vault"},
+    ]
+    gone = account_items([account(state="absent", volumes=volumes)])["volumes"]
+    assert [one["state"] for one in gone] == ["absent", "absent"]
 
 
 def test_all_a_token_can_be_may_be_said() -> None:
@@ -223,7 +236,8 @@ MISTAKES: list[tuple[object, str]] = [
     ([account(access={"can": None})], f"{L}[0].access says nothing: give can or cannot"),
     ([account(access={"cant": []})], f"{L}[0].access: cant is unknown here: did you mean can?"),
     ([account(access={"can": ["get"]})], f"{L}[0].access: can[0]: 'get' is not verb and resource: write VERB"),
-    ([account(volumes=1)], f"{L}[0]: volumes is unknown here: known are access, annotations, automount, create"),
+    ([account(xyz=1)], f"{L}[0]: xyz is unknown here: known are access, annotations, automount, create"),
+    ([account(volumes=1)], f"{L}[0].volumes is a number, not a list"),
     (
         [account(grants=[{"cluster_rol": "r"}])],
         f"{L}[0].grants[0]: cluster_rol is unknown here: did you mean cluster_role?",
@@ -311,6 +325,18 @@ MISTAKES: list[tuple[object, str]] = [
         f"{L}[0].tokens[0]: the Secret tok-2 of sinks is called like those of {L}[1].legacy_tokens[0]: choose another",
     ),
     (
+        [account(volumes=[{"name": "a", "service_account": "b"}])],
+        f"{L}[0].volumes[0]: service_account is unknown here: it is the account",
+    ),
+    (
+        [account(volumes=[{"name": "a", "sources": [{"token": {"audiences": "x"}}]}])],
+        f"{L}[0].volumes[0].sources[0].token: audiences is unknown here: did you mean audience?",
+    ),
+    (
+        [account(volumes=[{"name": "a"}]), account(name="b", volumes=[{"name": "a", "volume_name": "sa-token"}])],
+        f"{L}[1].volumes[0]: the volume Deployment ci/a sa-token is at {L}[0].volumes[0] already",
+    ),
+    (
         [account(tokens=[{"return_token": True}])],
         f"{L}[0].tokens[0]: return_token is unknown here: "
         "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
@@ -340,6 +366,12 @@ MISTAKES: list[tuple[object, str]] = [
     (
         [account(legacy_tokens=[{"name": "a", "overlap": "soon"}])],
         f"{L}[0].legacy_tokens[0]: overlap: 'soon' is not a duration",
+    ),
+    ([account(volumes=[{}])], f"{L}[0].volumes[0]: name is missing"),
+    ([account(volumes=[{"name": "a", "kind": "Job"}])], f"{L}[0].volumes[0]: kind: Kubernetes lets nobody change"),
+    (
+        [account(volumes=[{"name": "a"}]), account(name="b", volumes=[{"name": "a", "volume_name": "b"}])],
+        "service_account: the volumes of Deployment ci/a do not agree",
     ),
     ([account(tokens=[{}])], f"{L}[0].tokens[0]: ci/app: nothing would keep the token: give a place"),
     (
@@ -531,6 +563,32 @@ LEGACY_LINES: list[tuple[Item, list[str]]] = [
 def test_a_long_lived_token_is_its_secret_and_its_places(answer: Item, lines: list[str]) -> None:
     given = [account(legacy_tokens=[{"name": "tok"}])]
     assert account_summary(given, legacy_tokens=result(answer))[:-1] == ["  account  ci/app", *lines, ""]
+
+
+def mounted(reason: str, *, changed: bool = True, volume: Item | None = None, **more: Any) -> Item:
+    found = {"kind": "Deployment", "name": "web", "namespace": "ci", "volume_name": "sa-token", "actions": []}
+    return {**found, "status": "ok", "changed": changed, "reason": reason, "volume": volume, **more}
+
+
+VOLUME_LINES: list[tuple[Item, list[str]]] = [
+    (mounted("missing", volume={}), ["+ volume   sa-token in Deployment web"]),
+    (mounted("up_to_date", changed=False, volume={}), ["  volume   sa-token in Deployment web"]),
+    (mounted("fs_group_changed", volume={}), ["~ volume   sa-token in Deployment web (fs_group_changed)"]),
+    (mounted("unwanted"), ["- volume   sa-token in Deployment web"]),
+    (mounted("up_to_date", changed=False), ["  volume   sa-token in Deployment web (absent)"]),
+    ({**mounted("x"), **FAILED}, ["! volume   sa-token in Deployment web", f"  failed   {FAILED['msg']}"]),
+]
+
+
+@pytest.mark.parametrize(("answer", "lines"), VOLUME_LINES)
+def test_a_volume_is_its_workload(answer: Item, lines: list[str]) -> None:
+    given = [account(volumes=[{"name": "web"}])]
+    assert account_summary(given, volumes=result(answer))[:-1] == ["  account  ci/app", *lines, ""]
+
+
+def test_a_result_that_is_not_known_is_a_mistake() -> None:
+    with pytest.raises(AnsibleFilterError, match="did you mean volumes"):
+        account_summary([], volume={})
 
 
 def test_a_token_does_not_outlive_its_account() -> None:
