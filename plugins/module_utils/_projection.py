@@ -26,6 +26,9 @@ DEFAULT_MODE = 0o644
 _HIGHEST_MODE = 0o777
 DEFAULT_EXPIRATION = 3600
 
+# what YAML makes of an octal number without a leading zero: as a mode it would be one that nobody means
+_MISREAD = (400, 440, 444, 500)
+
 _KEY_TYPES = ["RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"]
 
 _ITEMS: dict[str, Any] = {
@@ -157,7 +160,7 @@ def file_mode(value: object, option: str) -> int:
     if isinstance(value, str) and value.strip() and set(value.strip()) <= set("01234567"):
         mode = int(value.strip()[:8], 8)
     else:
-        mode = value if isinstance(value, int) and not isinstance(value, bool) else -1
+        mode = value if isinstance(value, int) and not isinstance(value, bool) and value not in _MISREAD else -1
     if not 0 <= mode <= _HIGHEST_MODE:
         raise InputError(
             f"{option}: {value!r} is no mode of a file", 'write an octal number in quotes, for example "0440"'

@@ -18,6 +18,7 @@ from conftest import Play, Task
 from faults.proxy import Exchange, FaultProxy
 from faults.rules import Fault, Where
 from faults.workloads import create, job, live, pod_of, report, template_of, workload
+from proofs.projections import GATES
 
 Writes = Callable[[int], list[str]]
 Object = dict[str, Any]
@@ -191,6 +192,7 @@ def test_a_part_of_the_volume_that_somebody_else_mounts_is_seen(
 # What the API server does not say
 
 
+RESOURCE = {"container_name": "app", "resource": "limits.cpu", "divisor": "1m"}
 CERTIFICATE = {"signer_name": "example.com/s", "key_type": "ED25519", "credential_bundle_path": "c"}
 
 
@@ -209,6 +211,30 @@ def test_a_source_that_the_server_would_drop_is_an_error_and_changes_nothing(
     refused = run_task("k8s_sa_volume", **options, sources=[{"token": {}}, source])
     assert (refused["error"]["code"], said in refused["msg"]) == (code, True), refused["msg"]
     assert live(cluster, namespace, "deployment", "app") == before
+
+
+def test_all_six_sources_where_they_are_known(run_task: Task, tmp_path: Path) -> None:
+    bundle = {"signer_name": "example.com/s", "label_selector": {"match_labels": {"a": "b"}}, "path": "ca"}
+    sources: list[Object] = [
+        {"pod_certificate": CERTIFICATE},
+        {"cluster_trust_bundle": bundle},
+        {"token": {"audience": "a", "path": "a"}},
+        {"token": {"audience": "b", "path": "b"}},
+        {"raw": {"secret": {"name": "s", "items": [{"key": "k", "path": "k", "mode": 256}]}}},
+        {"config_map": {"name": "c", "optional": True}},
+        {"downward_api": {"items": [{"path": "cpu", "resource_field_ref": RESOURCE}]}},
+    ]
+    with Cluster(tmp_path / "gated", GATES) as cluster:
+        create(cluster, "default", workload("Deployment", "app"))
+        connection = {"kubeconfig": str(cluster.kubeconfig), "namespace": "default", "name": "app"}
+        done = both(run_task, **connection, sources=sources, fs_group=5)
+        stored = template_of(live(cluster, "default", "deployment", "app"))["volumes"][1]
+    assert done["volume"] == stored
+    kinds = [next(iter(source)) for source in stored["projected"]["sources"]]
+    tokens, others = ["serviceAccountToken"] * 2, ["secret", "configMap", "downwardAPI"]
+    assert kinds == ["podCertificate", "clusterTrustBundle", *tokens, *others]
+    # the workload and its account are read, the write is tried and then made
+    assert done["requests"] == 4
 
 
 def test_a_mistake_is_said_before_any_request(cluster: Cluster, run_task: Task, options: Object) -> None:

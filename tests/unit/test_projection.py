@@ -93,6 +93,12 @@ def test_a_mode_is_octal_digits_or_a_number(mode: object, number: int) -> None:
     assert volume("v", None, mode)["projected"]["defaultMode"] == number
 
 
+@pytest.mark.parametrize("mode", [440, 400, 644, -1, True, "0999", "rw", "", 0o1000, 1.5])
+def test_what_is_no_mode_or_was_not_quoted_is_a_mistake(mode: object) -> None:
+    with pytest.raises(InputError, match=r"default_mode: .* is no mode of a file"):
+        volume("v", None, mode)
+
+
 MISTAKES: list[tuple[Source, str, str]] = [
     ({}, "sources[0] projects nothing", "give one of token, config_map"),
     ({"token": {}, "secret": {"name": "a"}}, "sources[0] has token, secret", "give one of"),
