@@ -71,6 +71,11 @@ class Memory:
             return cls()
         return cls(volumes, fields) if is_ours else cls()
 
+    def made(self, container: str, mount: Object) -> bool:
+        """Whether a mount is one of ours."""
+        known = self.volumes.get(str(mount.get("name")))
+        return known is not None and known["mounts"].get(container) == mount.get("mountPath")
+
     def put(self, obj: Object) -> None:
         """Let the object remember it; nothing to remember leaves nothing behind."""
         annotations = dict(obj["metadata"].get("annotations") or {})
@@ -176,7 +181,7 @@ def _placed(desired: DesiredVolume, obj: Object) -> tuple[Object, str]:
     record = memory.volumes.get(desired.name) or _found(desired, spec)
     reasons = [
         _place_volume(desired, spec, is_ours=desired.name in memory.volumes),
-        _place_mounts(desired, spec, record),
+        _place_mounts(desired, spec, record, memory),
         *_place_fields(desired, spec, memory),
     ]
     memory.volumes[desired.name] = record
@@ -211,7 +216,7 @@ def _is_same(present: Object, wanted: Object) -> bool:
     return "projected" in present and stored(present["projected"]) == wanted["projected"]
 
 
-def _place_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any]) -> str:
+def _place_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any], memory: Memory) -> str:
     wanted = chosen(spec, desired.containers, desired.ref)
     before = copy.deepcopy(list(containers(spec)))
     for container in containers(spec):
@@ -220,34 +225,39 @@ def _place_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any]) 
         if former and (name not in wanted or former != desired.mount_path):
             drop_mounts(container, desired.name, [former])
         if name in wanted:
-            _place_mount(desired, container, record)
+            _place_mount(desired, container, record, memory)
     record["mounts"] = dict.fromkeys(wanted, desired.mount_path)
     return "mounts_changed" if list(containers(spec)) != before else ""
 
 
-def _place_mount(desired: DesiredVolume, container: Object, record: dict[str, Any]) -> None:
+def _place_mount(desired: DesiredVolume, container: Object, record: dict[str, Any], memory: Memory) -> None:
     mounts = container.get("volumeMounts") or ()
     present = next((mount for mount in mounts if mount.get("mountPath") == desired.mount_path), None)
     if present is None:
         put_mount(container, desired.mount)
     elif present.get("name") != desired.name:
-        _replace_mount(desired, container, present, record)
+        _refuse_taken(desired, container, present)
+        if not memory.made(str(container["name"]), present):
+            _remember(record, str(container["name"]), present)
+        put_mount(container, desired.mount)
     elif present.get("subPath") or present.get("subPathExpr"):
         put_mount(container, desired.mount)
 
 
-def _replace_mount(desired: DesiredVolume, container: Object, present: Object, record: dict[str, Any]) -> None:
-    """Something else is at that path; what it was is remembered."""
-    name = str(container["name"])
+def _refuse_taken(desired: DesiredVolume, container: Object, present: Object) -> None:
+    """Something else is at that path."""
     if not desired.force:
         raise InputError(
-            f"mount_path: container {name} of {desired.ref} has volume {present.get('name')} at {desired.mount_path}",
+            f"mount_path: container {container['name']} of {desired.ref} has volume {present.get('name')} at "
+            f"{desired.mount_path}",
             "choose another mount_path, or set force to replace that mount until state is absent",
             code="taken",
         )
+
+
+def _remember(record: dict[str, Any], container: str, mount: Object) -> None:
     replaced = record.setdefault("replaced", {"volume": None, "mounts": {}})
-    replaced["mounts"].setdefault(name, []).append(copy.deepcopy(present))
-    put_mount(container, desired.mount)
+    replaced["mounts"].setdefault(container, []).append(copy.deepcopy(mount))
 
 
 # in the order in which a difference names the reason
@@ -280,22 +290,32 @@ def _removal(desired: DesiredVolume, obj: Object) -> Plan:
         return Plan((), (note,))
     if present is not None:
         drop_volume(spec, desired.name)
-    _bring_back((record or {}).get("replaced") or {}, spec)
+    _bring_back((record or {}).get("replaced") or {}, spec, memory)
     if not memory.volumes:
         _bring_back_fields(memory, spec)
     memory.put(body)
     return Plan((Write("update", desired.ref, "unwanted", body),) if body != obj else ())
 
 
-def _bring_back(replaced: Object, spec: Object) -> None:
+def _bring_back(replaced: Object, spec: Object, memory: Memory) -> None:
     """What had the name or the path before, as far as there is still a place for it."""
     if replaced.get("volume"):
         put_volume(spec, replaced["volume"])
     for container in containers(spec):
         for mount in (replaced.get("mounts") or {}).get(container["name"], ()):
-            taken = {one.get("mountPath") for one in container.get("volumeMounts") or ()}
-            if mount["mountPath"] not in taken and volume_of(spec, mount["name"]) is not None:
-                put_mount(container, mount)
+            _bring_back_mount(mount, container, spec, memory)
+
+
+def _bring_back_mount(mount: Object, container: Object, spec: Object, memory: Memory) -> None:
+    name, mounts = str(container["name"]), container.get("volumeMounts") or ()
+    taken = next((one for one in mounts if one.get("mountPath") == mount["mountPath"]), None)
+    # another volume of ours has the place or the name meanwhile, and gives it back when it goes
+    if taken is not None and memory.made(name, taken):
+        _remember(memory.volumes[taken["name"]], name, mount)
+    elif mount["name"] in memory.volumes:
+        _remember(memory.volumes[mount["name"]], name, mount)
+    elif taken is None and volume_of(spec, mount["name"]) is not None:
+        put_mount(container, mount)
 
 
 def _bring_back_fields(memory: Memory, spec: Object) -> None:
