@@ -10,7 +10,6 @@ Source: Kubernetes API, Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1)
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -54,7 +53,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     live = read(api, [item.ref for item in items.desired], params["workers"])
     live.update(read(api, _accounts(items.desired, live), params["workers"]))
 
-    mounter = Mounter(api, live, risks, check_mode=check_mode)
+    turns = {item.ref: Lock() for item in items.desired}
+    mounter = Mounter(api, live, risks, turns, check_mode=check_mode)
     outcomes = _bulk.run_all(items.desired, _begin, mounter.work, params)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, warnings=warnings)
 
@@ -74,13 +74,23 @@ def _begin(item: DesiredVolume) -> Outcome:
 class Mounter:
     """Brings volumes to their desired state, from any number of threads."""
 
-    def __init__(self, api: Api, live: Snapshot, policy: RiskPolicy, *, check_mode: bool) -> None:
+    def __init__(
+        self, api: Api, live: Snapshot, policy: RiskPolicy, turns: Mapping[Ref, Lock], *, check_mode: bool
+    ) -> None:
+        """Begin.
+
+        Args:
+            api: the cluster.
+            live: the workloads and their accounts.
+            policy: what is to be done about risks.
+            turns: the volumes of one workload take turns, and each finds what the one before left.
+            check_mode: only predict.
+        """
         self._api = api
         self._live = live
         self._policy = policy
+        self._turns = turns
         self._check_mode = check_mode
-        # the volumes of one workload take turns, and each finds what the one before left
-        self._turns: dict[Ref, Lock] = defaultdict(Lock)
 
     def work(self, item: DesiredVolume, outcome: Outcome) -> None:
         """One volume, and as far as that is wanted the Pods that have it."""
@@ -174,9 +184,7 @@ class Mounter:
 def _not_rolled_out(item: DesiredVolume, said: str, timeout: int | None) -> ApiError:
     within = "" if timeout is None else f" within {timeout} seconds"
     return ApiError(
-        f"the volume is in {item.ref}, but its Pods are not new{within}: {said}"
-        if item.present
-        else f"the volume is out of {item.ref}, but its Pods are not new{within}: {said}",
+        f"the volume is {'in' if item.present else 'out of'} {item.ref}, but its Pods are not new{within}: {said}",
         code="not_rolled_out",
         hint=f"see kubectl -n {item.ref.namespace} describe {item.ref.kind.name.lower()} {item.ref.name} and its Pods",
     )

@@ -230,9 +230,10 @@ def _hidden_by(path: str, others: Sequence[Object], container: str, about: Ref) 
     for other in others:
         theirs = _clean(str(other.get("mountPath") or ""))
         if own == theirs or _is_below(own, theirs):
+            has = "has" if own == theirs else "may have"
             yield Finding(
                 "hidden_mount",
-                f"in container {container} the mount at {path} hides what volume {other.get('name')} has there",
+                f"in container {container} the mount at {path} hides what volume {other.get('name')} {has} there",
                 "use another mount_path",
                 about,
             )
