@@ -122,7 +122,7 @@ KINDS: Mapping[str, str] = {
 }
 
 # what a cluster may know and still drop without a word, because a feature is switched off
-GATED = frozenset({TRUST_BUNDLE, CERTIFICATE})
+_GATED = frozenset({"cluster_trust_bundle", "pod_certificate"})
 
 # what Kubernetes itself mounts into a Pod whose account has automount on
 STANDARD: tuple[Object, ...] = (
@@ -314,9 +314,12 @@ def _stored_item(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     found = dict(item)
-    for key, defaults in (("fieldRef", {"apiVersion": "v1"}), ("resourceFieldRef", {"divisor": "0"})):
-        if isinstance(found.get(key), Mapping):
-            found[key] = {**defaults, **found[key]}
+    field, resource = found.get("fieldRef"), found.get("resourceFieldRef")
+    if isinstance(field, Mapping):
+        found["fieldRef"] = {"apiVersion": "v1", **field}
+    if isinstance(resource, Mapping):
+        # a quantity may also be written as a number
+        found["resourceFieldRef"] = {**resource, "divisor": str(resource.get("divisor", "0"))}
     return found
 
 
@@ -333,6 +336,32 @@ def _pruned_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _pruned(value)
     return [_pruned_value(one) for one in value] if isinstance(value, list) else value
+
+
+# What the API server may not know
+
+
+def is_certain(sources: Sequence[Options] | None) -> bool:
+    """Whether every server knows all of the sources."""
+    return not any(entry.get(kind) is not None for entry in sources or () for kind in (RAW, *_GATED))
+
+
+def dropped(wanted: Any, kept: Any, place: str = "sources") -> str | None:
+    """The first field that was left out of what was sent; what values become is the server's own business."""
+    if isinstance(wanted, Mapping):
+        kept = kept if isinstance(kept, Mapping) else {}
+        inner = ((f"{place}.{key}", value, kept.get(key)) for key, value in wanted.items())
+    elif isinstance(wanted, list):
+        others = [*(kept if isinstance(kept, list) else ()), *[None] * len(wanted)]
+        inner = ((f"{place}[{index}]", value, others[index]) for index, value in enumerate(wanted))
+    else:
+        return None
+    for where, value, other in inner:
+        if other is None:
+            return where
+        if found := dropped(value, other, where):
+            return found
+    return None
 
 
 def tokens(projected: Object) -> list[tuple[int, Object]]:

@@ -25,7 +25,7 @@ from ._findings import Finding, RiskPolicy, transport_findings
 from ._kinds import Object, Ref
 from ._plan import Live, Outcome, Plan
 from ._pod_templates import excerpt, mounts_of, pod_spec, volume_of
-from ._projection import GATED, KINDS
+from ._projection import dropped
 from ._redact import Secrets
 from ._rollout import progress
 from ._volume_desired import ITEM_OPTIONS, LIST, DesiredVolume, refuse_contradictions
@@ -111,7 +111,8 @@ class Mounter:
         refs = [ref for ref in (account, item.ref) if ref and ref in live]
         state = converge(self._api, outcome, refs, live, planned, check_mode=self._check_mode)
         after = state[item.ref]
-        live[item.ref] = after
+        if before is not None:
+            live[item.ref] = after
         if outcome.changed:
             outcome.before = excerpt(item.ref, before, item.name) if before else None
             outcome.after = excerpt(item.ref, after, item.name) if after else None
@@ -143,21 +144,20 @@ class Mounter:
         Raises:
             ApiError: it would, or it refuses the sources.
         """
-        kinds = [kind for source in _sources(item.volume) for kind in source]
-        if all(kind in KINDS.values() and kind not in GATED for kind in kinds):
+        if item.is_certain or item.volume is None:
             return
         try:
             answer = self._api.update(item.ref, todo.writes[0].body or {}, dry_run=True)
         except ConflictError:
             return  # so will the write, and then it is planned anew
-        kept = _sources(volume_of(pod_spec(item.ref.kind, answer), item.name))
-        for index, kind in enumerate(kinds):
-            if index >= len(kept) or kind not in kept[index]:
-                raise ApiError(
-                    f"cannot put sources[{index}] ({kind}) into {item.ref}: the API server would drop it",
-                    code="dropped_source",
-                    hint="see whether it knows that source and has its feature gate switched on",
-                )
+        kept = volume_of(pod_spec(item.ref.kind, answer), item.name) or {}
+        lost = dropped(_sources(item.volume), _sources(kept))
+        if lost:
+            raise ApiError(
+                f"cannot put {lost} into {item.ref}: the API server would drop it",
+                code="dropped_source",
+                hint="see whether it knows that and has its feature gate switched on",
+            )
 
     def _wait(self, item: DesiredVolume, obj: Object) -> bool | None:
         """Whether the Pods are those of the template; None if nobody makes them so.
@@ -190,8 +190,8 @@ def _not_rolled_out(item: DesiredVolume, said: str, timeout: int | None) -> ApiE
     )
 
 
-def _sources(volume: Object | None) -> list[Object]:
-    return list(((volume or {}).get("projected") or {}).get("sources") or ())
+def _sources(volume: Object) -> list[Object]:
+    return list((volume.get("projected") or {}).get("sources") or ())
 
 
 def _returned(item: DesiredVolume, obj: Object | None) -> dict[str, Any]:

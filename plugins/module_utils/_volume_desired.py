@@ -16,7 +16,7 @@ from ._durations import seconds
 from ._errors import InputError
 from ._kinds import SERVICE_ACCOUNT, Kind, Object, Ref
 from ._pod_templates import CHANGEABLE, IMMUTABLE
-from ._projection import SOURCE_OPTIONS, USUAL_PATH
+from ._projection import SOURCE_OPTIONS, USUAL_PATH, is_certain
 from ._projection_rules import checked_volume, volume_name
 from ._shape import suggestion
 
@@ -57,6 +57,7 @@ class DesiredVolume:
         mount_path: where it is to be.
         fs_group: the group of its files; None: whatever it is.
         automount: whether Kubernetes is to mount a token of its own.
+        is_certain: whether every API server knows all that is in it.
         force: whether something else may be replaced.
         wait_timeout: how long to wait for new Pods; None: not at all.
     """
@@ -70,6 +71,7 @@ class DesiredVolume:
     mount_path: str
     fs_group: int | None
     automount: bool
+    is_certain: bool
     force: bool
     wait_timeout: int | None
 
@@ -94,6 +96,7 @@ class DesiredVolume:
             mount_path=_mount_path(item["mount_path"]),
             fs_group=_group(item["fs_group"]),
             automount=item["automount"],
+            is_certain=is_certain(item["sources"]),
             force=item["force"],
             wait_timeout=seconds(item["wait_timeout"], "wait_timeout") if item["wait"] else None,
         )

@@ -199,8 +199,13 @@ CERTIFICATE = {"signer_name": "example.com/s", "key_type": "ED25519", "credentia
 @pytest.mark.parametrize(
     ("source", "code", "said"),
     [
-        ({"pod_certificate": CERTIFICATE}, "dropped_source", "sources[1] (podCertificate)"),
-        ({"cluster_trust_bundle": {"name": "b", "path": "p"}}, "dropped_source", "sources[1] (clusterTrustBundle)"),
+        ({"pod_certificate": CERTIFICATE}, "dropped_source", "cannot put sources[1].podCertificate into"),
+        (
+            {"cluster_trust_bundle": {"name": "b", "path": "p"}},
+            "dropped_source",
+            "cannot put sources[1].clusterTrustBundle into",
+        ),
+        ({"raw": {"secret": {"name": "a", "newer": 1}}}, "bad_request", 'projected.sources[1].secret.newer"'),
         ({"raw": {"newer": {"a": 1}}}, "bad_request", 'unknown field "spec.template.spec.volumes[1].projected'),
     ],
 )
@@ -273,6 +278,13 @@ def test_what_is_missing_is_an_error_and_in_check_mode_a_note(
     run_task("k8s_sa", name="no", namespace=namespace)
     both(run_task, **options, service_account="no")
     assert template_of(live(cluster, namespace, "deployment", "app"))["serviceAccountName"] == "no"
+
+
+def test_two_volumes_of_a_workload_that_is_coming_are_predicted(namespace: str, run_task: Task) -> None:
+    workloads = [{"name": "new"}, {"name": "new", "volume_name": "b", "mount_path": "/b", "containers": ["app"]}]
+    predicted = run_task("k8s_sa_volume", check_mode=True, namespace=namespace, workloads=workloads)
+    assert [one["reason"] for one in predicted["outcomes"]] == ["missing", "missing"]
+    assert len(predicted["actions"]) == 2
 
 
 def test_what_belongs_to_another_workload_is_refused(cluster: Cluster, namespace: str, run_task: Task) -> None:

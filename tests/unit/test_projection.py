@@ -16,7 +16,12 @@ from hypothesis import given
 
 from ansible_collections.tokenwright.kubernetes.plugins.filter.projected_volume import FilterModule, projected_volume
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors import InputError
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils._projection import stored, volume
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._projection import (
+    dropped,
+    is_certain,
+    stored,
+    volume,
+)
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._projection_rules import (
     STRICTER,
     checked_volume,
@@ -170,6 +175,44 @@ def outcome(case: Case) -> tuple[Source | None, str]:
         return checked_volume("v", case.sources, case.default_mode)["projected"], ""
     except InputError as error:
         return None, str(error)
+
+
+LOST: list[tuple[Any, Any, str | None]] = [
+    ([{"a": {"b": 1}}], [{"a": {"b": 2, "c": 3}}], None),
+    ([{"a": {}}, {"b": {}}], [{"a": {}}], "sources[1]"),
+    ([{"a": {}}], [{}], "sources[0].a"),
+    ([{"a": {"b": [{"c": 1}, {"d": 1}]}}], [{"a": {"b": [{"c": 1}, {"e": 1}]}}], "sources[0].a.b[1].d"),
+    ([{"a": {"b": False}}], [{"a": {"b": False}}], None),
+    ([{"a": {"b": {"c": 1}}}], [{"a": {"b": 5}}], "sources[0].a.b.c"),
+    ([], None, None),
+]
+
+
+@pytest.mark.parametrize(("wanted", "kept", "lost"), LOST)
+def test_what_a_server_left_out_is_found(wanted: Any, kept: Any, lost: str | None) -> None:
+    assert dropped(wanted, kept) == lost
+
+
+@pytest.mark.parametrize(
+    ("sources", "certain"),
+    [
+        (None, True),
+        ([{"token": {}, "raw": None}], True),
+        ([{"token": {}}, {"raw": {"secret": {"name": "a", "newer": 1}}}], False),
+        ([{"cluster_trust_bundle": {}}], False),
+        ([{"pod_certificate": {}}], False),
+    ],
+)
+def test_what_a_server_may_not_know_is_known(sources: list[Source] | None, certain: bool) -> None:
+    assert is_certain(sources) is certain
+
+
+def test_a_quantity_may_be_a_number() -> None:
+    resource = {"containerName": "a", "resource": "limits.cpu", "divisor": 1}
+    (made,) = stored({"sources": [{"downwardAPI": {"items": [{"path": "p", "resourceFieldRef": resource}]}}]})[
+        "sources"
+    ]
+    assert made["downwardAPI"]["items"][0]["resourceFieldRef"]["divisor"] == "1"
 
 
 def test_our_own_rules_are_few_and_named() -> None:
