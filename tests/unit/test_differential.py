@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from differential.grants import Grants
 from differential.improvements import IMPROVEMENTS, REFUSED
+from differential.projections import Projections
 from differential.rules import Rules, atoms
 from tools.checkout import ROOT
 
@@ -21,6 +22,8 @@ def test_a_seed_says_what_is_compared() -> None:
     assert [Rules(7).rules() for dummy in range(9)] == [Rules(7).rules() for dummy in range(9)]
     assert list(Grants(7, {}).cases(50)) == list(Grants(7, {}).cases(50))
     assert list(Grants(7, {}).cases(50)) != list(Grants(8, {}).cases(50))
+    assert list(Projections(7).cases(50)) == list(Projections(7).cases(50))
+    assert list(Projections(7).cases(50)) != list(Projections(8).cases(50))
 
 
 def test_the_atoms_of_rules() -> None:
