@@ -19,19 +19,14 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _names
-from ..module_utils._accounts import (
-    KINDS,
-    Account,
-    Entry,
-    Kind,
-    items,
-    read_accounts,
-    refuse_beyond,
-    refuse_shared_places,
-)
+from ..module_utils._account_kinds import ACCOUNT, KEYS, Kind, kind, refuse_shared_places
+from ..module_utils._accounts import Account, Entry, items, read_accounts, refuse_beyond
 from ..module_utils._errors import InputError
 from ..module_utils._shape import called
 from ..plugin_utils._plain import plain
+
+# what every list has is loaded here: once, in the parent of the processes that Ansible forks for the tasks
+PRELOADED = (kind(ACCOUNT), kind("grants"))
 
 
 class ActionModule(ActionBase):
@@ -97,20 +92,28 @@ def _check_set(set_name: object, prune: object) -> None:
 
 
 def _check(accounts: tuple[Account, ...]) -> None:
-    checked = {}
-    for list_name, kind in KINDS.items():
-        validator = ArgumentSpecValidator({name: dict(spec) for name, spec in kind.options.items()})
-        entries = [entry for account in accounts for entry in kind.entries(account)]
-        checked[list_name] = [(entry, _checked(entry, kind, validator)) for entry in entries]
-        kind.check_together([declared for dummy, declared in checked[list_name]])
-    refuse_shared_places(checked)
+    declared = {key: _declared(accounts, key) for key in (ACCOUNT, *KEYS)}
+    if declared["tokens"] or declared["legacy_tokens"]:
+        refuse_shared_places(declared["tokens"], declared["legacy_tokens"])
 
 
-def _checked(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> Any:
+def _declared(accounts: tuple[Account, ...], key: str) -> list[tuple[str, Any]]:
+    """What the list declares under a key, each with its place."""
+    entries = [entry for account in accounts for entry in account.entries(key)]
+    if not entries:
+        return []
+    known = kind(key)
+    validator = ArgumentSpecValidator({name: dict(spec) for name, spec in known.options.items()})
+    declared = [(entry.place, _checked(entry, known, validator)) for entry in entries]
+    known.check_together([one for dummy, one in declared])
+    return declared
+
+
+def _checked(entry: Entry, known: Kind, validator: ArgumentSpecValidator) -> Any:
     checked = validator.validate({name: value for name, value in entry.item.items() if value is not None})
     if checked.error_messages:
         raise InputError(f"{entry.place}: {' '.join(checked.error_messages[0].split())}")
     try:
-        return kind.check(checked.validated_parameters)
+        return known.check(checked.validated_parameters)
     except InputError as error:
         raise InputError(f"{entry.place}: {error.what}", error.hint) from None

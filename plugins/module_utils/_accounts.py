@@ -14,56 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from . import _access_desired, _grant_desired, _legacy_desired, _service_account, _token_desired, _volume_desired
+from ._account_kinds import ACCOUNT, KEYS, LIST, Options, kind
 from ._durations import instant
 from ._errors import InputError
 from ._shape import called, suggestion
-from ._tenants import Tenant, refuse_shared_declarations
 
 with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
     import yaml
 
 Item: TypeAlias = "dict[str, Any]"
-
-# the role variable, in messages
-LIST = "service_accounts_list"
-
-# a token belongs to the account it is listed under, and a role hands nothing back
-_NOT_IN_A_TOKEN = {
-    "service_account": "it is the account that the token is listed under",
-    "name": "it is the account that the token is listed under",
-    "namespace": "it is the account's",
-    "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_sa_token",
-}
-
-# the same for a long-lived one, which has a name of its own
-_NOT_IN_A_LEGACY_TOKEN = {
-    **{key: _NOT_IN_A_TOKEN[key] for key in ("service_account", "namespace")},
-    "return_token": "give the token a place (dest, kubeconfig_dest or sinks), or use the module k8s_legacy_token",
-}
-
-# a volume is of Pods that run under the account it is listed under
-_NOT_IN_A_VOLUME = {
-    "service_account": "it is the account that the volume is listed under",
-    "namespace": "it is the account's, because Pods use accounts of their own namespace",
-}
-
-_TOKEN_OPTIONS = {name: spec for name, spec in _token_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_TOKEN}
-_LEGACY_OPTIONS = {
-    name: spec for name, spec in _legacy_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_LEGACY_TOKEN
-}
-_VOLUME_OPTIONS = {name: spec for name, spec in _volume_desired.ITEM_OPTIONS.items() if name not in _NOT_IN_A_VOLUME}
-_ACCESS_OPTIONS = {name: _access_desired.ITEM_OPTIONS[name] for name in ("can", "cannot")}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    **_service_account.ITEM_OPTIONS,
-    "access": {"type": "dict", "options": _ACCESS_OPTIONS},
-    "grants": {"options": _grant_desired.ITEM_OPTIONS},
-    "legacy_tokens": {"options": _LEGACY_OPTIONS},
-    "tokens": {"options": _TOKEN_OPTIONS},
-    "volumes": {"options": _VOLUME_OPTIONS},
-}
 
 
 @dataclass(frozen=True)
@@ -84,16 +46,21 @@ class Account:
     """An account of the list: what it is, what it may do, its tokens and volumes, and what is to be proven of it."""
 
     declared: Entry
-    grants: tuple[Entry, ...]
-    tokens: tuple[Entry, ...]
-    legacy_tokens: tuple[Entry, ...]
-    volumes: tuple[Entry, ...]
-    access: tuple[Entry, ...]
+    grants: tuple[Entry, ...] = ()
+    tokens: tuple[Entry, ...] = ()
+    legacy_tokens: tuple[Entry, ...] = ()
+    volumes: tuple[Entry, ...] = ()
+    access: tuple[Entry, ...] = ()
 
     @property
     def title(self) -> str:
         """C(namespace/name)."""
         return f"{self.declared.item['namespace']}/{self.declared.item['name']}"
+
+    def entries(self, key: str) -> tuple[Entry, ...]:
+        """What it has under a key of the list; itself under C(accounts)."""
+        found: tuple[Entry, ...] = (self.declared,) if key == ACCOUNT else getattr(self, key)
+        return found
 
     def is_wanted(self, now: datetime) -> bool:
         """Whether it should exist at that instant."""
@@ -101,63 +68,6 @@ class Account:
         if item.get("state") == "absent":
             return False
         return not item.get("expires_at") or now < instant(item["expires_at"], f"{self.declared.place}.expires_at")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A module, as far as its items go.
-
-    Attributes:
-        options: its item options.
-        check: takes an item with all options, returns what it declares; raises InputError if it cannot be right.
-        check_together: takes all that is declared; raises InputError if two would undo each other.
-        entries: the entries of an account that are its items.
-    """
-
-    options: Mapping[str, dict[str, Any]]
-    check: Callable[[Mapping[str, Any]], Any]
-    check_together: Callable[[Sequence[Any]], None]
-    entries: Callable[[Account], tuple[Entry, ...]]
-
-
-KINDS: Mapping[str, Kind] = {
-    _service_account.LIST: Kind(
-        _service_account.ITEM_OPTIONS,
-        lambda item: _service_account.DesiredAccount.from_item(item, None),
-        lambda dummy: None,  # that an account is there twice is found when the list is read
-        lambda account: (account.declared,),
-    ),
-    _grant_desired.LIST: Kind(
-        _grant_desired.ITEM_OPTIONS,
-        lambda item: _grant_desired.DesiredGrant.from_item(item, None),
-        _grant_desired.refuse_shared_roles,
-        lambda account: account.grants,
-    ),
-    _token_desired.LIST: Kind(
-        _token_desired.ITEM_OPTIONS,
-        _token_desired.DesiredToken.from_item,
-        _token_desired.refuse_shared_places,
-        lambda account: account.tokens,
-    ),
-    _legacy_desired.LIST: Kind(
-        _legacy_desired.ITEM_OPTIONS,
-        _legacy_desired.DesiredLegacyToken.from_item,
-        _legacy_desired.refuse_shared_places,
-        lambda account: account.legacy_tokens,
-    ),
-    _volume_desired.LIST: Kind(
-        _volume_desired.ITEM_OPTIONS,
-        _volume_desired.DesiredVolume.from_item,
-        _volume_desired.refuse_contradictions,
-        lambda account: account.volumes,
-    ),
-    "access": Kind(
-        _access_desired.ITEM_OPTIONS,
-        _access_desired.DesiredAccess.from_item,
-        lambda dummy: None,  # there is one for an account
-        lambda account: account.access,
-    ),
-}
 
 
 def read_accounts(given: object) -> tuple[Account, ...]:
@@ -177,28 +87,6 @@ def read_accounts(given: object) -> tuple[Account, ...]:
     volumes = (volume for account in accounts for volume in account.volumes)
     _refuse_twice("volume", ((title_of_volume(volume.item), volume.place) for volume in volumes))
     return accounts
-
-
-def refuse_shared_places(checked: Mapping[str, Sequence[tuple[Entry, Any]]]) -> None:
-    """No place may be that of two tokens, of whatever kind: each module only sees its own.
-
-    Args:
-        checked: the entries of the list, and what they declare, by the names of C(KINDS).
-
-    Raises:
-        InputError: a token file, a Secret or an entry of a kubeconfig is that of two, or the Secret that a long-lived
-            token is in is a place as well.
-    """
-    long_lived = checked[_legacy_desired.LIST]
-    tokens = [*checked[_token_desired.LIST], *long_lived]
-    refuse_shared_declarations([Tenant(entry.place, token.account, token.sinks) for entry, token in tokens], LIST)
-    places = [(entry, sink, token.account.namespace) for entry, token in tokens for sink in token.sinks]
-    for entry, sink, namespace in places:
-        owner = next((other.place for other, token in long_lived if token.is_in(sink, namespace)), None)
-        if owner:
-            raise InputError(
-                f"{entry.place}: the Secret {sink.name} of sinks is called like those of {owner}", "choose another name"
-            )
 
 
 def refuse_beyond(accounts: Sequence[Account], namespaces: Sequence[str] | None) -> None:
@@ -283,36 +171,37 @@ def _parsed(text: str) -> object:
 
 
 def _account(given: object, place: str) -> Account:
-    entry = _checked(given, _OPTIONS, place)
-    item = {key: value for key, value in entry.items() if key in _service_account.ITEM_OPTIONS}
+    own = kind(ACCOUNT).options
+    entry = _checked(given, {**own, **{key: {} for key in KEYS}}, place)
+    item = {key: value for key, value in entry.items() if key in own}
     for key in ("name", "namespace"):
         if item.get(key) in (None, ""):
             raise InputError(f"{place}: {key} is missing", "every account needs a name and a namespace")
-    return Account(
-        Entry(place, item),
-        grants=tuple(_grant(grant, where, item) for grant, where in _elements(entry.get("grants"), f"{place}.grants")),
-        tokens=tuple(
-            _token_of(token, where, item) for token, where in _elements(entry.get("tokens"), f"{place}.tokens")
-        ),
-        legacy_tokens=tuple(
-            _token_of(token, where, item)
-            for token, where in _elements(entry.get("legacy_tokens"), f"{place}.legacy_tokens")
-        ),
-        volumes=tuple(
-            _volume_of(volume, where, item) for volume, where in _elements(entry.get("volumes"), f"{place}.volumes")
-        ),
-        access=() if entry.get("access") is None else (_access_of(entry["access"], f"{place}.access", item),),
-    )
+    has = {key: tuple(_entries(key, entry[key], f"{place}.{key}", item)) for key in KEYS if entry.get(key) is not None}
+    return Account(Entry(place, item), **has)
 
 
-def _grant(given: Item, place: str, account: Item) -> Entry:
+def _entries(key: str, given: object, place: str, account: Item) -> Iterator[Entry]:
+    """What the account has under a key."""
+    # there is one proof for an account, of all that it lists
+    elements = [(given, place)] if key == "access" else list(_elements(given, place))
+    for element, where in elements:
+        said = _checked(element, kind(key).listed, where, kind(key).left_out)
+        yield Entry(where, _FILLING.get(key, _of_account)(_said(said), where, account))
+
+
+def _said(given: Item) -> Item:
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _grant(said: Item, dummy: str, account: Item) -> Item:
     """What a grant leaves open comes from its account: name, place, subject, and how long it is to exist."""
     filled = {key: account[key] for key in ("name", "state", "expires_at") if account.get(key) is not None}
-    if not _is_true(given.get("cluster_wide")):
+    if not _is_true(said.get("cluster_wide")):
         filled["namespace"] = account["namespace"]
-    if given.get("service_accounts") is None and given.get("subjects") is None:
+    if "service_accounts" not in said and "subjects" not in said:
         filled["service_accounts"] = [f"{account['namespace']}/{account['name']}"]
-    return Entry(place, {**filled, **{key: value for key, value in given.items() if value is not None}})
+    return {**filled, **said}
 
 
 def _is_true(value: object) -> bool:
@@ -320,22 +209,19 @@ def _is_true(value: object) -> bool:
     return str(value).lower() in ("true", "yes", "on", "y", "t", "1", "1.0")
 
 
-def _token_of(given: Item, place: str, account: Item) -> Entry:
-    said = {key: value for key, value in given.items() if value is not None}
-    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
+def _of_account(said: Item, dummy: str, account: Item) -> Item:
+    """A token, a volume or a proof is of the account it is listed under."""
+    return {"service_account": account["name"], "namespace": account["namespace"], **said}
 
 
-def _volume_of(given: Item, place: str, account: Item) -> Entry:
-    """A volume of Pods that run under the account, unless it is only to be taken out."""
-    said = {key: value for key, value in given.items() if value is not None}
-    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
-
-
-def _access_of(given: Item, place: str, account: Item) -> Entry:
-    said = {key: value for key, value in given.items() if value is not None}
+def _proof(said: Item, place: str, account: Item) -> Item:
     if not said:
         raise InputError(f"{place} says nothing", "give can or cannot")
-    return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
+    return _of_account(said, place, account)
+
+
+# how an item is made of what is said at an account, where that is not the same for all
+_FILLING: Mapping[str, Callable[[Item, str, Item], Item]] = {"grants": _grant, "access": _proof}
 
 
 def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
@@ -348,14 +234,14 @@ def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
         yield element, f"{place}[{index}]"
 
 
-def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -> Item:
+def _checked(given: object, options: Options, place: str, left_out: Mapping[str, str] = MappingProxyType({})) -> Item:
     """The same mapping, all of whose keys are known, down to the last."""
     if not isinstance(given, Mapping):
         raise InputError(f"{place} is {called(given)}, not a mapping", "write key: value pairs")
     known = {alias for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
     for key, value in given.items():
         if key not in known:
-            raise InputError(f"{place}: {key} is unknown here", _hint(str(key), known, options))
+            raise InputError(f"{place}: {key} is unknown here", left_out.get(str(key)) or suggestion(str(key), known))
         if key in options:
             _check_inner(value, options[key], f"{place}.{key}")
     return dict(given)
@@ -373,15 +259,6 @@ def _check_inner(value: object, rule: Mapping[str, Any], place: str) -> None:
         _checked(element, suboptions, where)
 
 
-def _hint(key: str, known: Iterable[str], options: Mapping[str, Any]) -> str:
-    foreign = {
-        id(_TOKEN_OPTIONS): _NOT_IN_A_TOKEN,
-        id(_LEGACY_OPTIONS): _NOT_IN_A_LEGACY_TOKEN,
-        id(_VOLUME_OPTIONS): _NOT_IN_A_VOLUME,
-    }.get(id(options), {})
-    return foreign.get(key) or suggestion(key, known)
-
-
 def title_of_legacy(token: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome."""
     return f"{token['namespace']}/{token.get('name')}"
@@ -389,9 +266,9 @@ def title_of_legacy(token: Mapping[str, Any]) -> str:
 
 def title_of_volume(volume: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome."""
-    defaults = {key: _VOLUME_OPTIONS[key].get("default") for key in ("kind", "volume_name")}
-    kind, name = (volume.get(key) or default for key, default in defaults.items())
-    return f"{kind} {volume['namespace']}/{volume.get('name')} {name}"
+    options = kind("volumes").options
+    workload, name = (volume.get(key) or options[key].get("default") for key in ("kind", "volume_name"))
+    return f"{workload} {volume['namespace']}/{volume.get('name')} {name}"
 
 
 def title_of_grant(grant: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ from ._redact import Secrets
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_bulk.with_list(ITEM_OPTIONS, LIST),
     **_bulk.ARGUMENT_SPEC,
+    **_bulk.BRIEF_OPTION,
     **_sets.ARGUMENT_SPEC,
     **_findings.ARGUMENT_SPEC,
     **_auth.ARGUMENT_SPEC,
@@ -69,6 +70,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     members = _sets.all_but(kinds, keep, cluster_wide=any(not item.ref.namespace for item in items.desired))
     namespaces = [ref.namespace for ref in keep]
     pruned = _sets.prune(api, params, members, namespaces, outcomes, check_mode=check_mode)
+    if items.bulk and params["brief_outcomes"]:
+        _bulk.shorten(outcomes)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 

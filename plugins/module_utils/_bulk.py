@@ -26,7 +26,13 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "fail_fast": {"type": "bool", "default": False},
 }
 
+# of modules whose outcomes hold whole objects
+BRIEF_OPTION: dict[str, dict[str, Any]] = {"brief_outcomes": {"type": "bool", "default": False}}
+
 _MAX_WORKERS = 64
+
+# what a brief outcome keeps of all that a module returns
+_BRIEF = frozenset({"risks"})
 
 # how many failing items a sentence names before it only counts
 _NAMED = 5
@@ -164,6 +170,13 @@ def run_all(
         return list(pool.map(attempt, desired))
 
 
+def shorten(outcomes: Sequence[Outcome]) -> None:
+    """Make them brief: without what is there; what is not there is still said, by a null."""
+    for outcome in outcomes:
+        returned = outcome.returned
+        outcome.returned = {key: value for key, value in returned.items() if value is None or key in _BRIEF}
+
+
 def as_result(
     outcomes: Sequence[Outcome],
     api: Api,
@@ -197,7 +210,8 @@ def as_result(
     diffs = [_diff(outcome) for outcome in everything if outcome.changed]
     result["diff"] = diffs if bulk else (diffs[0] if diffs else {"before": "", "after": ""})
     if bulk:
-        return {**result, **_summary(outcomes, pruned, check_mode=check_mode)}
+        entries = [_entry(outcome) for outcome in outcomes]
+        return {**result, "outcomes": entries, **_summary(outcomes, pruned, check_mode=check_mode)}
     return {**result, **_single(outcomes[0])}
 
 
@@ -210,24 +224,21 @@ def _single(outcome: Outcome) -> dict[str, Any]:
 
 def _summary(outcomes: Sequence[Outcome], pruned: Sequence[Outcome] | None, *, check_mode: bool) -> dict[str, Any]:
     failed = [outcome for outcome in (*outcomes, *(pruned or ())) if outcome.error]
-    result: dict[str, Any] = {"outcomes": [_entry(outcome) for outcome in outcomes]}
     if failed:
         done = sum(outcome.status in ("ok", "changed") for outcome in outcomes)
         named = "; ".join(f"{outcome.title}: {outcome.msg}" for outcome in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
         first = failed[0].error
-        result |= {"failed": True, "reason": "failed", "msg": f"{done} of {len(outcomes)} done; failed: {named}{more}"}
-        result["error"] = first.details() if first else None
-        return result
+        msg = f"{done} of {len(outcomes)} done; failed: {named}{more}"
+        return {"failed": True, "reason": "failed", "msg": msg, "error": first.details() if first else None}
     changed = sum(outcome.changed for outcome in outcomes)
     would = " would be" if check_mode else ""
-    result["reason"] = "changed" if changed or pruned else UP_TO_DATE
-    result["msg"] = f"{changed} of {len(outcomes)}{would} changed" if changed else _nothing_to_do(len(outcomes))
+    msg = f"{changed} of {len(outcomes)}{would} changed" if changed else _nothing_to_do(len(outcomes))
     if not outcomes and pruned is not None:
-        result["msg"] += "; an empty list prunes nothing"
+        msg += "; an empty list prunes nothing"
     if pruned:
-        result["msg"] += f", {len(pruned)}{would} pruned"
-    return result
+        msg += f", {len(pruned)}{would} pruned"
+    return {"reason": "changed" if changed or pruned else UP_TO_DATE, "msg": msg}
 
 
 def _nothing_to_do(count: int) -> str:

@@ -114,9 +114,11 @@ def doubts(rules: Iterable[Mapping[str, Any]], served: Served, *, namespaced: bo
         namespaced: whether they are granted in one namespace, where what is in none cannot be granted.
     """
     known = _with_unlisted(served)
+    # of what is unlisted, too; the server's own are worked out once, for all the rules of a task
+    verbs = served.verbs | _SPECIAL | _REQUESTS
     subjects: dict[str, dict[str, None]] = {}
     for rule in rules:
-        for subject, predicate in _of_rule(rule, known, namespaced=namespaced) if rule.get("resources") else ():
+        for subject, predicate in _of_rule(rule, known, verbs, namespaced=namespaced) if rule.get("resources") else ():
             subjects.setdefault(predicate, {})[subject] = None
     return [_sentence(list(names), predicate) for predicate, names in subjects.items()]
 
@@ -129,9 +131,9 @@ def _sentence(subjects: Sequence[str], predicate: str) -> str:
     return f"{_listed(subjects, 'and')}{'' if begin == ':' else ' '}{begin}{space}{rest}"
 
 
-def _of_rule(given: Mapping[str, Any], served: Served, *, namespaced: bool) -> Iterator[_Doubt]:
+def _of_rule(given: Mapping[str, Any], served: Served, verbs: frozenset[str], *, namespaced: bool) -> Iterator[_Doubt]:
     groups = sorted(served.groups) if "*" in given["apiGroups"] else _still_there(given["apiGroups"], served)
-    yield from _odd_verbs(given["verbs"], groups, served)
+    yield from _odd_verbs(given["verbs"], groups, verbs)
     if _AUDIENCE in given["verbs"]:
         return
     found = {
@@ -179,8 +181,7 @@ def _found(name: str, group: str, served: Served) -> list[Resource]:
 # Verbs
 
 
-def _odd_verbs(verbs: Sequence[str], groups: Sequence[str], served: Served) -> Iterator[_Doubt]:
-    known = {verb for verb in served.verbs | _SPECIAL if verb.isalpha()}
+def _odd_verbs(verbs: Sequence[str], groups: Sequence[str], known: frozenset[str]) -> Iterator[_Doubt]:
     for verb in verbs:
         if not verb.isalpha() or verb in known:
             continue
@@ -188,7 +189,7 @@ def _odd_verbs(verbs: Sequence[str], groups: Sequence[str], served: Served) -> I
             # an API of somebody else's may have its own words
             if all(map(_is_of_kubernetes, groups)):
                 yield f"verb {verb}", f": did you mean {_MEANT[verb]}?"
-        elif meant := _nearest(verb, known):
+        elif meant := _nearest(verb, filter(str.isalpha, known)):
             yield f"verb {verb}", f": did you mean {meant}?"
 
 

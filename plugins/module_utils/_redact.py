@@ -50,9 +50,11 @@ class Secrets:
         """The text without any known secret, bearer or basic credential, JWT or private key; in encodable letters."""
         if self._forms:
             text = self._known().sub(MASK, text)
-        text = _PRIVATE_KEY.sub(MASK, text)
-        text = _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", text)
-        text = _BASIC.sub(_without_credentials, text)
+        # all these have words on both sides of a space; most strings of a result are a single word
+        if len(text.split(None, 1)) > 1:
+            text = _PRIVATE_KEY.sub(MASK, text)
+            text = _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", text)
+            text = _BASIC.sub(_without_credentials, text)
         return _sayable(_JWT.sub(MASK, text))
 
     def scrub_value(self, value: Any) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ._kinds import Object
 from ._rbac import Permission
@@ -55,7 +56,7 @@ class Served:
 
     groups: Mapping[str, Group]
 
-    @property
+    @cached_property
     def verbs(self) -> frozenset[str]:
         """Every verb of any resource."""
         return frozenset(

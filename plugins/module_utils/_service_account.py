@@ -47,6 +47,7 @@ ITEM_OPTIONS: dict[str, dict[str, Any]] = {
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_bulk.with_list(ITEM_OPTIONS, LIST),
     **_bulk.ARGUMENT_SPEC,
+    **_bulk.BRIEF_OPTION,
     **_sets.ARGUMENT_SPEC,
     **_findings.ARGUMENT_SPEC,
     **_auth.ARGUMENT_SPEC,
@@ -242,6 +243,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     keep = [item.ref for item in items.desired]
     members, namespaces = _sets.all_but([SERVICE_ACCOUNT], keep), [ref.namespace for ref in keep]
     pruned = _sets.prune(api, params, members, namespaces, outcomes, check_mode=check_mode)
+    if items.bulk and params["brief_outcomes"]:
+        _bulk.shorten(outcomes)
     return _bulk.as_result(outcomes, api, bulk=items.bulk, check_mode=check_mode, pruned=pruned, warnings=warnings)
 
 

@@ -108,6 +108,13 @@ options:
         names them.
       - An account with finalizers is refused.
     type: str
+  brief_outcomes:
+    description:
+      - Whether the entries of RV(outcomes) leave out the accounts as they are now, which are most of the result of
+        a long list. What is not there is V(null) all the same.
+      - Meant for lists of hundreds, whose results Ansible takes apart and a job's log keeps.
+    type: bool
+    default: false
   accounts:
     description:
       - Any number of accounts, instead of the one in O(name). An empty list changes nothing.
@@ -337,7 +344,7 @@ outcomes:
       description:
         - The account, like RV(service_account).
       type: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), and with O(brief_outcomes) only if it is V(null)
     error:
       description:
         - What went wrong, like RV(error).

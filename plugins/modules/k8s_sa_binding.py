@@ -262,6 +262,13 @@ options:
       - What expires is deleted as a whole, so it cannot be given for what is shared with others (a mode of V(append) or
         V(remove)).
     type: str
+  brief_outcomes:
+    description:
+      - Whether the entries of RV(outcomes) leave out roles, bindings and what was missing or extra, which are most of
+        the result of a long list. What is not there is V(null) all the same.
+      - Meant for lists of hundreds, whose results Ansible takes apart and a job's log keeps.
+    type: bool
+    default: false
   bindings:
     description:
       - Any number of grants, instead of the one in O(name). An empty list changes nothing.
@@ -658,36 +665,36 @@ outcomes:
       description:
         - The role, like RV(role).
       type: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), and with O(brief_outcomes) only if it is V(null)
     binding:
       description:
         - The binding, like RV(binding).
       type: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), and with O(brief_outcomes) only if it is V(null)
     missing_rules:
       description:
         - What the role did not grant, like RV(missing_rules).
       type: list
       elements: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), not with O(brief_outcomes)
     extra_rules:
       description:
         - What the role granted too much, like RV(extra_rules).
       type: list
       elements: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), not with O(brief_outcomes)
     missing_subjects:
       description:
         - Who did not have the grant, like RV(missing_subjects).
       type: list
       elements: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), not with O(brief_outcomes)
     extra_subjects:
       description:
         - Who had the grant too much, like RV(extra_subjects).
       type: list
       elements: dict
-      returned: when RV(outcomes[].status) is V(ok) or V(changed)
+      returned: when RV(outcomes[].status) is V(ok) or V(changed), not with O(brief_outcomes)
     risks:
       description:
         - What is dangerous about it, like RV(risks).

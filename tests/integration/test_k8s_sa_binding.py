@@ -398,3 +398,17 @@ def test_bad_input_ends_in_one_sentence_before_any_request(
     assert sentence in result["msg"]
     assert "\n" not in result["msg"]
     assert not [event for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]
+
+
+def test_brief_outcomes_are_the_same_without_the_objects(namespace: str, run_task: Task) -> None:
+    bindings = [{"name": name, "rules": [READ_PODS], "service_accounts": [name]} for name in ("a", "b")]
+    bindings.append({"name": "c", "state": "absent"})
+    whole = run_task("k8s_sa_binding", namespace=namespace, bindings=bindings, check_mode=True)
+    brief = run_task("k8s_sa_binding", namespace=namespace, bindings=bindings, check_mode=True, brief_outcomes=True)
+    assert brief["actions"] == whole["actions"]
+    left_out = [whole["outcomes"][at].keys() - brief["outcomes"][at].keys() for at in range(3)]
+    objects, differences = {"role", "binding"}, {"missing_rules", "extra_rules", "missing_subjects", "extra_subjects"}
+    assert left_out == [objects | differences, objects | differences, differences]
+    assert brief["outcomes"][2]["binding"] is None
+    single = run_task("k8s_sa_binding", namespace=namespace, **bindings[0], brief_outcomes=True)
+    assert single["binding"]["metadata"]["name"] == "a"

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timezone
 from typing import Any
 
@@ -28,6 +30,14 @@ PAST, FUTURE = "2026-05-31T00:00:00Z", "2999-01-01T00:00:00Z"
 
 Item = dict[str, Any]
 
+# what the knowledge of a module costs to load is only paid by lists that have items of it
+LOADED = """
+import sys
+from ansible_collections.tokenwright.kubernetes.plugins.action.account_items import account_items
+account_items([{"name": "app", "namespace": "ci", "grants": [{"role": "r"}], **%s}])
+print(sorted(name.rpartition(".")[2] for name in sys.modules if name.endswith("_desired")))
+"""
+
 
 def account(**options: Any) -> Item:
     return {"name": "app", "namespace": "ci", **options}
@@ -36,6 +46,22 @@ def account(**options: Any) -> Item:
 def grant(**options: Any) -> Item:
     """What a grant of C(account()) that says nothing but these options comes to."""
     return {"name": "app", "namespace": "ci", "service_accounts": ["ci/app"], **options}
+
+
+@pytest.mark.parametrize(
+    ("more", "loaded"),
+    [
+        ({}, []),
+        ({"access": {"can": ["get pods"]}}, ["_access_desired"]),
+        ({"tokens": [{"dest": "/srv/token"}]}, ["_token_desired"]),
+        ({"legacy_tokens": [{"name": "t"}]}, ["_legacy_desired"]),
+        ({"volumes": [{"name": "w"}]}, ["_volume_desired"]),
+    ],
+)
+def test_what_a_list_does_not_have_is_not_loaded(more: Item, loaded: list[str]) -> None:
+    program = f"import sys; sys.path[:] = {sys.path}\n{LOADED % more}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(sorted(["_grant_desired", *loaded]))
 
 
 GRANTS: list[tuple[str, Item, Item, Item]] = [
