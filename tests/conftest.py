@@ -27,6 +27,7 @@ from faults.proxy import FaultProxy
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
     _access,
     _binding,
+    _diagnosis,
     _inventory,
     _legacy_token,
     _service_account,
@@ -43,6 +44,7 @@ USE_CASES = {
     "k8s_sa": _service_account.USE_CASE,
     "k8s_sa_access": _access.USE_CASE,
     "k8s_sa_binding": _binding.USE_CASE,
+    "k8s_sa_diagnose": _diagnosis.USE_CASE,
     "k8s_sa_info": _inventory.USE_CASE,
     "k8s_sa_token": _token.USE_CASE,
     "k8s_sa_volume": _volume.USE_CASE,

@@ -57,7 +57,11 @@ class Claims:
 
 def read_claims(token: str) -> Claims | None:
     """The claims, or None when the text is no TokenRequest token."""
-    payload = all_claims(token)
+    return bound_claims(all_claims(token))
+
+
+def bound_claims(payload: Mapping[str, Any]) -> Claims | None:
+    """The same from the claims as the token spells them."""
     subject = payload.get("sub")
     private = payload.get("kubernetes.io")
     if not isinstance(subject, str) or not subject.startswith(_SUBJECT) or not isinstance(private, Mapping):
@@ -101,7 +105,11 @@ def read_legacy_claims(token: str) -> LegacyClaims | None:
 
     Source: Kubernetes' pkg/serviceaccount/legacy.go.
     """
-    payload = all_claims(token)
+    return legacy_claims(all_claims(token))
+
+
+def legacy_claims(payload: Mapping[str, Any]) -> LegacyClaims | None:
+    """The same from the claims as the token spells them."""
     keys = ("namespace", "service-account.name", "service-account.uid", "secret.name")
     values = [payload.get(f"{_LEGACY_PREFIX}/{key}") for key in keys]
     if payload.get("iss") != _LEGACY_ISSUER or not all(isinstance(value, str) and value for value in values):
@@ -133,10 +141,13 @@ def all_claims(token: str) -> dict[str, Any]:
     Source: RFC 7519; the three parts are those of RFC 7515.
     """
     parts = token.split(".")
-    if len(parts) != 3 or not all(parts):
-        return {}
+    return decoded(parts[1]) if len(parts) == 3 and all(parts) else {}
+
+
+def decoded(part: str) -> dict[str, Any]:
+    """The middle part of a token, which are its claims and nothing that anybody could use; none if it is no such."""
     try:
-        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        payload = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -14,7 +14,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -26,6 +26,7 @@ from ._errors import AmbiguousError, ProvisionError, Target, api_error
 from ._failures import Failure, Fate, network_failure, no_answer, refusal
 from ._headers import date, retry_after, warnings
 from ._pool import attempt_timeout, pool
+from ._websocket import SWITCHING, Stream, is_accepted, offer
 
 # a missing library is reported by _client.load, which every connection passes first
 with suppress(ImportError):
@@ -43,11 +44,15 @@ _MOST_CREDENTIALS = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: the decoded JSON body, the server's clock, and its Warning headers."""
+    """A successful answer: the decoded JSON body, the server's clock, and its Warning headers.
+
+    Or what the server sends from now on (C(stream)), if that was asked for; to be closed by whoever has it.
+    """
 
     body: dict[str, Any]
     server_time: datetime | None
     warnings: tuple[str, ...] = ()
+    stream: Stream | None = None
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,23 @@ class Request:
         method: HTTP method.
         path: absolute path on the API server.
         target: what it is about, for messages and retries.
-        query: query parameters.
+        query: query parameters; one with several values is repeated.
         body: JSON body.
         content_type: of the body.
         accept: what the answer should be.
         repeatable: whether doing it twice is the same as once (reads and reviews); a write is not.
+        protocol: what the server is asked to speak over a websocket; empty: it just answers.
     """
 
     method: str
     path: str
     target: Target
-    query: Mapping[str, str] | None = None
+    query: Mapping[str, str | Sequence[str]] | None = None
     body: Mapping[str, Any] | None = None
     content_type: str = "application/json"
     accept: str = "application/json"
     repeatable: bool = False
+    protocol: str = ""
 
 
 class Connection:
@@ -165,26 +172,45 @@ class Connection:
     def _attempt(self, request: Request, endpoint: Endpoint) -> Answer | Failure:
         with self._lock:
             self.requests += 1
+        headers = _request_headers(endpoint, request)
         try:
             response = self._pool.request(
                 request.method,
                 _url(endpoint, request),
-                headers=_request_headers(endpoint, request),
+                headers=headers,
                 body=json.dumps(request.body).encode() if request.body is not None else None,
                 timeout=attempt_timeout(self._request_timeout),
                 retries=False,
                 redirect=False,
                 enforce_content_length=True,
+                preload_content=not request.protocol,
             )
+            # what is asked to switch and does not is an answer like others
+            data = response.data if response.status != SWITCHING else b""
         except http_errors.HTTPError as error:
             return network_failure(error, request.target, endpoint)
         if response.status != 401:
             self._note_accepted(endpoint)
-        return self._read(request, response.status, response.headers, response.data)
+        if response.status == SWITCHING and request.protocol:
+            return self._listen(request, response, headers, endpoint)
+        return self._read(request, response.status, response.headers, data)
 
     def _note_accepted(self, endpoint: Endpoint) -> None:
         if not self._may_reload and endpoint is self.endpoint:
             self._may_reload = self._reload is not None
+
+    def _listen(self, request: Request, response: Any, headers: Any, endpoint: Endpoint) -> Answer | Failure:
+        """The connection is the caller's now: it is never used for another request."""
+
+        def broken(why: str) -> ProvisionError:
+            return no_answer(request.target, endpoint, why)
+
+        if not is_accepted(headers, response.headers):
+            response.close()
+            return Failure(Fate.FINAL, broken("it switched to something else than what it was asked for"))
+        # bytes that came right behind the headers are in this buffer already; no other way leads to them
+        source = response._fp.fp
+        return Answer({}, date(response.headers.get("Date")), stream=Stream(source, response.close, broken))
 
     def _read(self, request: Request, status: int, headers: Any, data: bytes) -> Answer | Failure:
         server_time = date(headers.get("Date"))
@@ -201,7 +227,7 @@ class Connection:
 
 
 def _url(endpoint: Endpoint, request: Request) -> str:
-    query = f"?{urlencode(request.query)}" if request.query else ""
+    query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
     return f"{endpoint.server}{request.path}{query}"
 
 
@@ -210,6 +236,8 @@ def _request_headers(endpoint: Endpoint, request: Request) -> Any:
     headers["Accept"] = request.accept
     if request.body is not None:
         headers["Content-Type"] = request.content_type
+    if request.protocol:
+        headers.update(offer(request.protocol))
     return headers
 
 

@@ -11,7 +11,8 @@ Source: pkg/volume/projected and pkg/volume/util (FsUserFrom, AtomicWriter) of K
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -183,22 +184,47 @@ def _readable(spec: Object, volume: Object, about: Ref) -> Iterator[Finding]:
         )
 
 
-def _unreadable(spec: Object, volume: Object, mounts: Mapping[str, Any], about: Ref) -> Iterator[Finding]:
-    """The file is root's, and whoever is not root has no right to it."""
+@dataclass(frozen=True)
+class ShutOut:
+    """A container that has no right to read a token that it mounts.
+
+    Attributes:
+        container: its name.
+        is_certain: whether that is so; otherwise its image decides.
+        evidence: why, a sentence without a full stop.
+    """
+
+    container: str
+    is_certain: bool
+    evidence: str
+
+
+def shut_out(spec: Object, volume: Object, mounting: Collection[str]) -> Iterator[ShutOut]:
+    """Whoever mounts a token that is root's, is not root, and has no right to it.
+
+    Args:
+        spec: of the Pod.
+        volume: a projected one with a token.
+        mounting: the containers that mount it.
+    """
     if _mode(volume) & _OTHERS_READ or _is_private(spec) or _is_of_windows(spec):
         return
     for container in containers(spec):
         user, name = _user(spec, container), str(container["name"])
-        if name not in mounts or user == 0:
+        if name not in mounting or user == 0:
             continue
-        is_certain = user is not None or _of_pod_and_container(spec, container, "runAsNonRoot")
+        is_certain = user is not None or bool(_of_pod_and_container(spec, container, "runAsNonRoot"))
         who = f"runs as user {user}" if user else "does not run as root" if is_certain else "may not run as root"
-        yield Finding(
-            "unreadable_token_file",
+        yield ShutOut(
+            name,
+            is_certain,
             f"container {name} {who}, and only root can read a token with default_mode {_mode(volume):04o}",
-            "set fs_group",
-            about,
         )
+
+
+def _unreadable(spec: Object, volume: Object, mounts: Mapping[str, Any], about: Ref) -> Iterator[Finding]:
+    for one in shut_out(spec, volume, mounts.keys()):
+        yield Finding("unreadable_token_file", one.evidence, "set fs_group", about)
 
 
 # Mounts

@@ -34,6 +34,7 @@ LAYERS = (
     {
         "_access_desired",
         "_access_entries",
+        "_causes",
         "_choice",
         "_claims",
         "_consumers",
@@ -50,13 +51,14 @@ LAYERS = (
         "_legacy_rows",
         "_lifetime",
     }
-    | {"_names", "_namespaces", "_plan", "_pod_templates", "_projection", "_projection_rules", "_rbac", "_redact"}
+    | {"_names", "_namespaces", "_plan", "_pod_diagnosis", "_pod_templates", "_pod_tokens", "_projection"}
+    | {"_projection_rules", "_rbac", "_redact", "_remedies"}
     | {"_risk_patterns", "_risks", "_rollout", "_scopes", "_secret_formats", "_served", "_shape", "_token_info"}
     | {"_token_secrets", "_volume_risks", "_yaml"},
     # input and output
-    {"_api", "_auth", "_client", "_failures", "_files", "_obstacles", "_pool", "_transport"},
+    {"_api", "_auth", "_client", "_exec", "_failures", "_files", "_obstacles", "_pool", "_transport", "_websocket"},
     # what use cases are made with
-    {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_policy", "_reviews", "_sets"}
+    {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_inside", "_policy", "_reviews", "_sets"}
     | {"_live_account", "_tracking", "_workloads"},
     # the places of a token
     {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_tenants", "_workshop"},
@@ -69,7 +71,7 @@ LAYERS = (
     # volumes
     {"_volume_desired", "_volume_plan"},
     # use cases: one for each module
-    {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token", "_volume"},
+    {"_access", "_binding", "_diagnosis", "_inventory", "_legacy_token", "_service_account", "_token", "_volume"},
     # all use cases from one list
     {"_account_kinds", "_account_summary", "_accounts"},
 )
