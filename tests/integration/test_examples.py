@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import yaml
 from cluster.controlplane import Cluster
+from cluster.pods import pod
 from conftest import ROOT, Play
-from faults.workloads import create, report, workload
+from faults.workloads import create, pod_of, report, workload
 
 MODULES = {path.stem: path for path in sorted((ROOT / "plugins/modules").glob("*.py"))}
 COLLECTION = "tokenwright.kubernetes."
@@ -27,7 +28,7 @@ COLLECTION = "tokenwright.kubernetes."
 ANSIBLES_OWN = {"changed", "diff", "exception", "failed", "invocation", "warnings"}
 
 # Modules that never change anything.
-READING = {"account_items", "k8s_sa_access", "k8s_sa_info"}
+READING = {"account_items", "k8s_sa_access", "k8s_sa_diagnose", "k8s_sa_info"}
 
 WITH_SECRET = {
     "containers": [{"name": "app", "image": "none", "volumeMounts": [{"name": "t", "mountPath": "/etc/token"}]}],
@@ -42,7 +43,11 @@ WORKLOADS = {
         workload("CronJob", "report"),
         workload("Deployment", "importer", WITH_SECRET),
         workload("StatefulSet", "queue", WITH_SECRET),
-    )
+    ),
+    "k8s_sa_diagnose": (
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "webshop"}},
+        pod("webshop-0", {"serviceAccountName": "webshop", **pod_of()}),
+    ),
 }
 
 Options = Mapping[str, Any]
@@ -91,6 +96,7 @@ def run_examples(run_playbook: Callable[..., Play], cluster: Cluster, tmp_path: 
             made.append({"kind": "Namespace", "name": "shop", "namespace": None})
             cluster.kubectl("create", "namespace", "shop")
             create(cluster, "shop", *WORKLOADS[module])
+        if module == "k8s_sa_volume":
             report(cluster, "shop", "deployment", "webshop")
         tasks = documented(module, "EXAMPLES")
         ours = list(own_tasks(tasks))

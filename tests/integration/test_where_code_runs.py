@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import yaml
 from cluster.controlplane import Cluster
+from cluster.pods import pod
 from conftest import Play, Task
 from faults.tokens import values
-from faults.workloads import create, workload
+from faults.workloads import create, pod_of, workload
 
 Run = Callable[..., Play]
 
@@ -174,6 +175,9 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", **NS, "sources": [{"token": {"audiences": ["a"]}}]}},
+    {"tokenwright.kubernetes.k8s_sa_diagnose": {"pod": "web", **NS, "audience": "vault", "look_inside": True}},
+    {"tokenwright.kubernetes.k8s_sa_diagnose": {"pod": "none", **NS, "kubeconfig": FROM_FILE}},
+    {"tokenwright.kubernetes.k8s_sa_diagnose": {**NS, "container": "app"}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -254,6 +258,7 @@ def test_both_ways_give_the_same(
     keep_tokens(run_task, namespace, tmp_path, cluster.kubeconfig, doomed=check)
     keep_long_lived(run_task, namespace, tmp_path)
     put_volumes_in(cluster, run_task, namespace)
+    create(cluster, namespace, pod("web", {"serviceAccountName": "app", **pod_of()}))
     run_task(
         "k8s_sa_binding",
         name="grant",
@@ -285,13 +290,14 @@ def test_both_ways_give_the_same(
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
         False, False, False, False, True, False, True, True, False, True, True, False, False, True,
-        False, not check, True,
+        False, not check, True, False, True, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
         "holds", "access_deviates", "invalid_option", "up_to_date", "invalid_option", "other_type",
         "gathered", "gathered", "invalid_option",
         "up_to_date", "changed" if check else "failed", "invalid_option",
+        "not_known", "not_found", "invalid_option",
     ]  # fmt: skip
     inventory = [(one["name"], one["namespace"]) for one in results["here"][22]["legacy_tokens"]]
     assert inventory == [("long", namespace)]
@@ -356,8 +362,11 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_sa_info": {}},
         {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["default"]}},
         {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", "fs_group": 65534}},
+        {"tokenwright.kubernetes.k8s_sa_diagnose": {"pod": "web"}},
     ]
-    create(cluster, namespace, workload("Deployment", "web"))
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web"}}
+    web = pod("web", {"serviceAccountName": "web", **pod_of()})
+    create(cluster, namespace, workload("Deployment", "web"), account, web)
     defaults = {"group/tokenwright.kubernetes.k8s_sa": "{{ connection }}"}
     play = [{**LOCALHOST, "vars": {"connection": options}, "module_defaults": defaults, "tasks": tasks}]
     done = run_playbook(play, env={"K8S_AUTH_KUBECONFIG": "/no/such/file"})

@@ -39,7 +39,8 @@ class Stage:
 
     Attributes:
         cluster: the control plane.
-        namespace: with the accounts C(app) and C(other) to make tokens of, C(maker) who may do that and C(stranger).
+        namespace: with the accounts C(app) and C(other) to make tokens of, C(maker) who may do that and C(stranger),
+            and the Pod C(idle), which no node runs.
         directory: private; the places of the tokens are below C(places) in it.
         known: the secrets that are known before anything runs.
         variables: for the tasks.
@@ -103,6 +104,10 @@ def _make_accounts(cluster: Cluster, namespace: str) -> None:
     for name in _ACCOUNTS:
         items.append({"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": name, "namespace": namespace}})
     items.append({**binding, "roleRef": role, "subjects": [subject]})
+    container = {"name": "app", "image": "none"}
+    metadata = {"name": "idle", "namespace": namespace}
+    spec = {"serviceAccountName": "app", "containers": [container]}
+    items.append({"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec})
     cluster.kubectl("create", "--filename=-", input=json.dumps({"kind": "List", "apiVersion": "v1", "items": items}))
 
 

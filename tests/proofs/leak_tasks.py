@@ -404,6 +404,24 @@ INVENTORIES = (
     Case("an inventory with a mistake", {**_HERE, **_INLINE, "unused_for": "ever"}, module=_INFO, says="unused_for"),
 )
 
+_DIAGNOSE = "k8s_sa_diagnose"
+
+# What is not run by any node cannot be looked into; with a node it is held against the tokens in
+# tests/integration/test_k8s_sa_diagnose.py
+DIAGNOSES = (
+    Case("a diagnosis", {"pod": "idle", "audience": "vault"}, module=_DIAGNOSE, quick=True),
+    Case("a diagnosis from inside", {**_INLINE, "pod": "idle", "look_inside": True}, module=_DIAGNOSE),
+    Case("a diagnosis of nothing", {**_INLINE, "pod": "nothing"}, module=_DIAGNOSE, says="does not exist"),
+    Case(
+        "a diagnosis by somebody without rights",
+        {"pod": "idle", **_CONNECTION, "api_key": "{{ stranger_key }}"},
+        module=_DIAGNOSE,
+        says="forbidden",
+        quick=True,
+    ),
+    Case("a diagnosis with a mistake", {**_INLINE, "pod": "{{ key }}"}, module=_DIAGNOSE, says="pod"),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -414,7 +432,8 @@ ENVIRONMENT = (
     Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
 )
 
-CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED, *INVENTORIES)
+_READING = (*INVENTORIES, *DIAGNOSES)
+CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED, *_READING)
 
 
 def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@
 """The table of all paths through the modules: which shipped roles are enough for each, and which rights it uses.
 
 A right is written as the audit log has it, C(VERB RESOURCE), with C(everywhere) if it is used on all namespaces at
-once. C(bind) and C(escalate) are in no audit log: they are no requests, the API server asks for them by itself.
+once. C(bind), C(escalate) and C(create pods/exec) are in no audit log: they are no requests, the API server asks for
+them by itself.
 
 To add a path: write what it does as a function of a Stage below @path, with the roles it is run with, what it needs
 and, of that, what it can do without. The tests say what is wrong with it.
@@ -13,6 +14,7 @@ and, of that, what it can do without. The tests say what is wrong with it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ from rights.stage import Result, Stage
 EVERYWHERE = "everywhere"
 
 # Roles that are held in one namespace, or in that of the cluster itself; the others in the whole cluster.
-IN_A_NAMESPACE = {"inspector", "mounter", "namespace-verifier", "provisioner", "renewer", "revoker"}
+IN_A_NAMESPACE = {"diagnoser", "inspector", "mounter", "namespace-verifier", "provisioner", "renewer", "revoker"}
 IN_KUBE_SYSTEM = {"usage-reader"}
 
 
@@ -967,6 +969,49 @@ EVERYWHERE_GAPS: dict[str, Check] = {
 def inventory_of_the_cluster(stage: Stage) -> Result:
     made(stage)
     return stage.task(INFO, namespaces=None)
+
+
+# k8s_sa_diagnose
+
+DIAGNOSE = "k8s_sa_diagnose"
+
+LOOKING = ["get pods", "get serviceaccounts"]
+
+
+def account_is_not_known(run: Run) -> None:
+    assert not run.result.get("failed"), run.result["msg"]
+    assert (run.result["healthy"], "the caller may not get it" in run.result["msg"]) == (None, True)
+
+
+def pod_without_a_node(stage: Stage) -> str:
+    """A Pod that a kubelet is said to run, so that it is tried to look into it."""
+    volumes = [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]
+    mounts = [{"name": "t", "mountPath": "/t"}]
+    containers = [{"name": "app", "image": "none", "volumeMounts": mounts}]
+    spec = {"serviceAccountName": account(stage), "containers": containers, "volumes": volumes}
+    name = stage.create("Pod", "pod", spec={**spec, "automountServiceAccountToken": False})
+    started = {"name": "app", "image": "none", "imageID": "", "ready": True, "restartCount": 0}
+    running = {"startedAt": "2026-01-01T00:00:00Z"}
+    status = {"phase": "Running", "containerStatuses": [{**started, "state": {"running": running}}]}
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
+    stage.cluster.kubectl("patch", "pod", name, "-n", stage.namespace, *patch)
+    return name
+
+
+@path("diagnoser", needs=LOOKING, degrades={"get serviceaccounts": account_is_not_known})
+def pod_diagnosed(stage: Stage) -> Result:
+    return stage.task(DIAGNOSE, pod=pod_without_a_node(stage))
+
+
+@path(
+    "diagnoser",
+    needs=[*LOOKING, "get pods/exec", "create pods/exec"],
+    degrades={"get serviceaccounts": account_is_not_known},
+)
+def pod_diagnosed_from_inside(stage: Stage) -> Result:
+    result = stage.task(DIAGNOSE, pod=pod_without_a_node(stage), look_inside=True)
+    assert "does not have a host assigned" in result["msg"], "whoever got so far may run programs"
+    return result
 
 
 # k8s_sa_access
