@@ -178,10 +178,10 @@ def _of_claims(case: Case, token: PodToken, claims: Claims | LegacyClaims) -> It
     if claims.bound_to and claims.bound_to[0] == POD.name and claims.bound_to[2] != uid_of(case.pod):
         said = f"{token} is bound to Pod {claims.bound_to[1]} with the uid {claims.bound_to[2]}"
         yield Diagnosis("bound_object_gone", f"{said}, and this one has the uid {uid_of(case.pod)}", anew)
-    if claims.expires_at + _LEEWAY < case.now:
+    if case.now - claims.expires_at > _LEEWAY:
         said = f"{token} has expired at {rfc3339(claims.expires_at)}, and it is {rfc3339(case.now)}"
         yield Diagnosis("token_expired", said, anew)
-    if claims.issued_at - _LEEWAY > case.now:
+    if claims.issued_at - case.now > _LEEWAY:
         said = f"{token} is valid from {rfc3339(claims.issued_at)}, and it is {rfc3339(case.now)}"
         yield Diagnosis("not_yet_valid", said)
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from tools.checkout import ROOT
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._causes import CAUSES, Diagnosis, in_order
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._claims import Claims, LegacyClaims
@@ -36,6 +38,7 @@ Object = dict[str, Any]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
+BEGINNING, END = (one.replace(tzinfo=timezone.utc) for one in (datetime.min, datetime.max))
 ACCOUNT = {"metadata": {"name": "app", "namespace": "shop", "uid": "account-1"}}
 API, VAULT = "https://kubernetes.default.svc", "vault"
 
@@ -130,6 +133,8 @@ CASES: dict[str, tuple[Case, list[str], list[str]]] = {
     "expired beyond that": (seen(look=has(expires_at=NOW - timedelta(seconds=61))), ["token_expired"], []),
     "not yet valid": (seen(look=has(issued_at=NOW + timedelta(seconds=61))), ["not_yet_valid"], []),
     "nearly valid": (seen(look=has(issued_at=NOW + timedelta(seconds=60))), [], []),
+    "good to the end of time": (seen(look=has(expires_at=END)), [], []),
+    "good from the beginning of time": (seen(look=has(issued_at=BEGINNING)), [], []),
     "no file": (seen(look=Look(ABSENT)), ["no_projected_token"], []),
     "no token in the file": (seen(look=Look(OTHER)), ["no_projected_token"], []),
     "not readable": (seen(look=Look(DENIED)), ["unreadable_file"], []),
@@ -216,6 +221,13 @@ def test_every_sentence_is_one(case: Case) -> None:
 
 def test_every_cause_is_found_somewhere() -> None:
     assert {cause for dummy, causes, dummy_words in CASES.values() for cause in causes} == set(CAUSES)
+
+
+def test_the_documents_name_every_cause_in_order() -> None:
+    section = (ROOT / "docs/diagnosis.md").read_text().partition("## The causes\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == list(CAUSES)
+    module = (ROOT / "plugins/modules/k8s_sa_diagnose.py").read_text().partition("cause:\n")[2].partition("type:")[0]
+    assert re.findall(r"V\((\w+)\)", module) == list(CAUSES)
 
 
 def test_the_first_to_deal_with_comes_first_and_nothing_twice() -> None:
