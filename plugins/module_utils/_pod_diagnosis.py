@@ -231,7 +231,7 @@ def _wrong_audience(case: Case) -> Iterator[Diagnosis]:
     there = ", ".join(dict.fromkeys(name for names in known.values() for name in names or ()))
     whose = f"container {case.container}" if case.container else str(case.ref)
     # the volume to change is rather one that was made on purpose
-    likely = next((token for token in known if not token.is_automounted), next(iter(known)))
+    likely = [*(token for token in known if not token.is_automounted), *known][0]
     said = f"what {whose} has is for {there}, and nothing is for {case.audience}"
     yield Diagnosis("wrong_audience", said, ask_for(case.pod, likely, case.audience))
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cluster.controlplane import Cluster
 from cluster.observing import within
 from cluster.pods import deployment, pod, pod_spec
-from conftest import USE_CASES
+from conftest import USE_CASES, Play
 from faults.proxy import FaultProxy
 from faults.rules import Fault
 from faults.tokens import caller_who_may
@@ -29,6 +31,9 @@ Ask = Callable[..., Object]
 USUAL = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 VAULT = "https://vault.example.com"
 LOOK = {"look_inside": True}
+
+# another spelling of the same interpreter, so that the module is shipped
+SHIPPED = str(Path(sys.executable).parent / ".." / "bin" / Path(sys.executable).name)
 
 
 @pytest.fixture
@@ -319,6 +324,23 @@ def test_nothing_of_a_token_is_anywhere(
     surfaces |= {path.name: path.read_text(errors="replace") for path in files}
     assert "/exec?" in surfaces["audit.log"]
     assert [name for name, text in surfaces.items() if any(part in text for part in parts)] == []
+
+
+def test_nothing_of_a_token_is_in_the_output_of_a_play(
+    node_cluster: Cluster, place: str, run_playbook: Callable[..., Play]
+) -> None:
+    """The module is shipped, and says all it can."""
+    run(node_cluster, place, "fine", spec_of(node_cluster, token(audience=VAULT), automountServiceAccountToken=False))
+    connection = {"kubeconfig": str(node_cluster.kubeconfig), "namespace": place}
+    look = {"tokenwright.kubernetes.k8s_sa_diagnose": {**connection, "pod": "fine", **LOOK}, "register": "seen"}
+    show = {"ansible.builtin.debug": {"var": "seen"}}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [look, show]}
+    for extra in ([], ["-e", f"ansible_python_interpreter={SHIPPED}"]):
+        done = run_playbook([play], "-vvv", *extra)
+        assert (done.rc, done.changed, bool(extra)) == (0, 0, "AnsiballZ" in done.stdout), done.stdout + done.stderr
+        assert '"read": true' in done.stdout
+        real = node_cluster.kubectl("exec", "-n", place, "fine", "--", "cat", "/t/token").stdout
+        assert [part for part in real.strip().split(".")[1:] if part in done.stdout + done.stderr] == []
 
 
 def test_the_task_of_a_finding_repairs_a_workload(node_cluster: Cluster, place: str, ask: Ask) -> None:

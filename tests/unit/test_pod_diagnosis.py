@@ -38,7 +38,7 @@ Object = dict[str, Any]
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
-BEGINNING, END = (one.replace(tzinfo=timezone.utc) for one in (datetime.min, datetime.max))
+BEGINNING, END = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
 ACCOUNT = {"metadata": {"name": "app", "namespace": "shop", "uid": "account-1"}}
 API, VAULT = "https://kubernetes.default.svc", "vault"
 
@@ -78,9 +78,9 @@ GOOD = pod(container(mount()), volumes=[volume()])
 CLAIMS = Claims("shop", "app", "account-1", (API,), NOW, NOW + HOUR, bound_to=("Pod", "web-0", "pod-1"))
 
 
-def seen(made: Object = GOOD, look: Look | None = None, **known: Any) -> Case:
+def seen(pod_: Object | None = None, look: Look | None = None, **known: Any) -> Case:
     """A case in which all tokens look the same; None: nobody has looked."""
-    name = known.get("container")
+    made, name = GOOD if pod_ is None else pod_, known.get("container")
     tokens = [token for token in tokens_of(made["spec"]) if name in (None, token.container)]
     looks = dict.fromkeys(tokens, look) if look else {}
     case = Case(made, ACCOUNT, True, None, tokens, looks, None, NOW)
