@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cluster.controlplane import Cluster
 from cluster.observing import within
 from cluster.pods import deployment, pod, pod_spec
@@ -24,6 +25,7 @@ from faults.rules import Fault
 from faults.tokens import caller_who_may
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry import run_here
+from ansible_collections.tokenwright.kubernetes.plugins.modules.k8s_sa_diagnose import RETURN
 
 Object = dict[str, Any]
 Ask = Callable[..., Object]
@@ -105,6 +107,8 @@ def test_nothing_is_wrong_and_what_was_seen_is_told(node_cluster: Cluster, place
     assert found["bound_object_ref"] == {"kind": "Pod", "name": "fine", "uid": uid}
     assert found["uid"] == result["pod"]["service_account_uid"]
     assert found["valid_until"] == found["expires_at"]
+    described = yaml.safe_load(RETURN)["tokens"]["contains"]["found"]["contains"]
+    assert described.keys() == found.keys() == theirs["found"].keys()
     assert theirs["found"]["valid_until"] > theirs["found"]["expires_at"], "automount asks for 3607 seconds"
     assert result["pod"] == {
         "name": "fine", "namespace": place, "uid": uid, "phase": "Running",
