@@ -277,7 +277,7 @@ def test_the_entries_of_a_list_have_the_keys_of_the_single_form(api: Api) -> Non
 
 
 def test_brief_outcomes_say_what_is_not_there_but_not_what_is() -> None:
-    outcome = Outcome("thing ci/a", {"name": "a"})
+    outcome = Outcome(identity={"name": "a"}, title="thing ci/a")
     outcome.returned = {"thing": {"metadata": {"name": "a"}}, "gone": None, "missing_rules": [], "risks": ["one"]}
     _bulk.shorten([outcome])
     assert outcome.returned == {"gone": None, "risks": ["one"]}
