@@ -33,8 +33,27 @@ class Progress:
         return not self.said
 
 
-def progress(kind: Kind, obj: Object) -> Progress | None:
-    """How far the Pods of a workload are; None if it does not replace them by itself."""
+def is_seen(obj: Object) -> bool:
+    """Whether the controller of a workload has seen its last change."""
+    seen = (obj.get("status") or {}).get("observedGeneration") or 0
+    return int(seen) >= int(obj["metadata"].get("generation") or 0)
+
+
+def surrender(obj: Object) -> Object | None:
+    """The condition by which the controller of a Deployment says that it gave up."""
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return next((one for one in conditions if one.get("reason") == "ProgressDeadlineExceeded"), None)
+
+
+def progress(kind: Kind, obj: Object, former: Object | None = None) -> Progress | None:
+    """How far the Pods of a workload are; None if it does not replace them by itself.
+
+    Args:
+        kind: of the workload.
+        obj: as it is.
+        former: the surrender that was there when the controller had not seen the last change. It stays for a moment
+            after that, and means nothing.
+    """
     look = _LOOKS.get(kind)
     if look is None:
         return None
@@ -42,9 +61,12 @@ def progress(kind: Kind, obj: Object) -> Progress | None:
     strategy = spec.get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete":
         return None
-    if int(status.get("observedGeneration") or 0) < int(obj["metadata"].get("generation") or 0):
+    if not is_seen(obj):
         return Progress("its controller has not seen the change")
-    return look(spec, status)
+    seen, given_up = look(spec, status), surrender(obj)
+    if given_up and given_up != former and not seen.is_over:
+        return Progress(f"{seen.said}, and its controller gave up", stuck=True)
+    return seen
 
 
 def _count(counts: Mapping[str, object], key: str) -> int:
@@ -53,8 +75,6 @@ def _count(counts: Mapping[str, object], key: str) -> int:
 
 def _deployment(spec: Object, status: Object) -> Progress:
     wanted, new = _count(spec, "replicas"), _count(status, "updatedReplicas")
-    if any(one.get("reason") == "ProgressDeadlineExceeded" for one in status.get("conditions") or ()):
-        return Progress(_missing(new, wanted, _count(status, "availableReplicas"), "and it gave up"), stuck=True)
     if spec.get("paused") and new < wanted:
         return Progress("it is paused", stuck=True)
     if new < wanted:
@@ -63,10 +83,6 @@ def _deployment(spec: Object, status: Object) -> Progress:
     if old > 0:
         return Progress(f"{old} old Pods are still there")
     return _available(_count(status, "availableReplicas"), new)
-
-
-def _missing(new: int, wanted: int, available: int, more: str) -> str:
-    return f"{new} of {wanted} Pods are new, {available} are available, {more}"
 
 
 def _available(available: int, wanted: int) -> Progress:

@@ -27,7 +27,7 @@ from ._plan import Live, Outcome, Plan
 from ._pod_templates import excerpt, mounts_of, pod_spec, volume_of
 from ._projection import dropped
 from ._redact import Secrets
-from ._rollout import progress
+from ._rollout import is_seen, progress, surrender
 from ._volume_desired import ITEM_OPTIONS, LIST, DesiredVolume, refuse_contradictions
 from ._volume_plan import account_ref_of, plan
 from ._volume_risks import risks_in_template, risks_of_projection
@@ -167,8 +167,10 @@ class Mounter:
         """
         timeout = item.wait_timeout or 0
         deadline, pause = time.monotonic() + timeout, _FIRST_LOOK
+        former = None
         while True:
-            seen = progress(item.ref.kind, obj)
+            former = former if is_seen(obj) else surrender(obj)
+            seen = progress(item.ref.kind, obj, former)
             if seen is None or seen.is_over:
                 return None if seen is None else True
             if seen.stuck or time.monotonic() >= deadline:

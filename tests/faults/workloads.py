@@ -77,7 +77,7 @@ def template_of(obj: Object) -> Object:
     return found
 
 
-def report(cluster: Cluster, namespace: str, kind: str, name: str, **status: int) -> None:
+def report(cluster: Cluster, namespace: str, kind: str, name: str, **status: Any) -> None:
     """Say, as the controller of a workload would, how far its Pods are; it has seen all changes to come."""
     patch = {"status": {"observedGeneration": _LATER, "replicas": 0, **status}}
     cluster.kubectl(

@@ -386,6 +386,30 @@ def test_a_rollout_that_does_not_end_says_how_far_it_is(
     assert "but its Pods are not new: it is paused" in stuck["msg"]
 
 
+def test_that_a_controller_gave_up_before_says_nothing_of_this_change(
+    cluster: Cluster, namespace: str, run_task: Task, options: Object, fault_proxy: FaultProxy
+) -> None:
+    """Where it goes back to Pods that are still there, it says so for a moment after it has seen the change."""
+    gave_up = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    status = {"replicas": 3, "updatedReplicas": 1, "conditions": [gave_up]}
+    cluster.kubectl("scale", "deployment/app", "--replicas=3", "-n", namespace)
+    report(cluster, namespace, "deployment", "app", **status, observedGeneration=2)
+    written: list[str] = []
+
+    def see_it(exchange: Exchange) -> None:
+        if exchange.method == "GET" and written == ["PUT"]:
+            report(cluster, namespace, "deployment", "app", **status)
+        written[:] = [exchange.method] if exchange.method == "PUT" else [*written, exchange.method]
+
+    fault_proxy.on_request = see_it
+    through = {"kubeconfig": str(fault_proxy.kubeconfig), "wait": True}
+    waited = run_task("k8s_sa_volume", **options, fs_group=5, **through, wait_timeout=2)
+    assert "but its Pods are not new within 2 seconds: 1 of 3 Pods are new:" in waited["msg"]
+    again = run_task("k8s_sa_volume", **options, fs_group=5, **through)
+    assert (again["changed"], again["reason"]) == (False, "not_rolled_out")
+    assert "but its Pods are not new: 1 of 3 Pods are new, and its controller gave up" in again["msg"]
+
+
 @pytest.mark.parametrize("kind", ["CronJob", "ReplicaSet"])
 def test_who_does_not_replace_pods_is_not_waited_for(
     cluster: Cluster, namespace: str, run_task: Task, kind: str

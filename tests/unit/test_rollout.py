@@ -17,7 +17,10 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kinds impo
     STATEFUL_SET,
     Kind,
 )
-from ansible_collections.tokenwright.kubernetes.plugins.module_utils._rollout import progress
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._rollout import (
+    progress,
+    surrender,
+)
 
 Object = dict[str, Any]
 
@@ -39,9 +42,10 @@ CASES: list[tuple[Kind, Object, Object, str | None, bool]] = [
         DEPLOYMENT,
         {"replicas": 2},
         {**DONE, **GAVE_UP, "availableReplicas": 1},
-        "2 of 2 Pods are new, 1 are available, and it gave up",
+        "1 of 2 new Pods are available, and its controller gave up",
         True,
     ),
+    (DEPLOYMENT, {"replicas": 2}, {**DONE, **GAVE_UP}, "", False),
     (STATEFUL_SET, {"replicas": 2}, DONE, "", False),
     (STATEFUL_SET, {"replicas": 2}, {**DONE, "updatedReplicas": 1}, "1 of 2 Pods are new", False),
     (STATEFUL_SET, {"replicas": 2}, {**DONE, "readyReplicas": 1}, "1 of 2 new Pods are available", False),
@@ -70,3 +74,14 @@ def test_how_far_it_is(kind: Kind, spec: Object, status: Object, said: str | Non
         return
     assert found is not None
     assert (found.said, found.stuck, found.is_over) == (said, stuck, not said)
+
+
+def test_who_gave_up_before_the_change_has_not_given_up_on_it() -> None:
+    before = {"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": {**DONE, **GAVE_UP, "replicas": 3}}
+    former = surrender(before)
+    assert former == GAVE_UP["conditions"][0]
+    still = progress(DEPLOYMENT, before, former)
+    assert still is not None
+    assert (still.said, still.stuck) == ("1 old Pods are still there", False)
+    again = {**before, "status": {**before["status"], "conditions": [{**former, "lastUpdateTime": "later"}]}}
+    assert getattr(progress(DEPLOYMENT, again, former), "stuck", None) is True
