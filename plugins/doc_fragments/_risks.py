@@ -53,8 +53,8 @@ options:
         them.
       - V(long_lived_token) means that M(tokenwright.kubernetes.k8s_legacy_token) is asked for a token that is not
         rotated within 30 days.
-      - V(unreadable_token_file) means that M(tokenwright.kubernetes.k8s_sa_volume) is asked for a token that its
-        containers cannot read.
+      - V(unreadable_token_file) means that M(tokenwright.kubernetes.k8s_sa_volume) is asked for a token, or a
+        file beside it, that its containers cannot read.
       - V(path_collision) means that files of a projected volume are in each other's way.
       - V(subpath_token) means that a container mounts only a part of a volume with a token, which is then never
         renewed.

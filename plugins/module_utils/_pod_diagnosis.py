@@ -151,7 +151,8 @@ def _of_token(case: Case, token: PodToken) -> Iterator[Diagnosis]:
 def _shut_out(case: Case, token: PodToken) -> Iterator[ShutOut]:
     """What the specification says about who may not read a token."""
     volumes = {str(volume["name"]): volume for volume in token_volumes(case.pod["spec"])}
-    return shut_out(case.pod["spec"], volumes[token.volume], [token.container])
+    found = shut_out(case.pod["spec"], volumes[token.volume], [token.container])
+    return (one for one in found if one.of_token)
 
 
 def _predicted(case: Case, token: PodToken) -> Iterator[Diagnosis]:

@@ -18,8 +18,8 @@ from typing import Any
 
 from ._findings import Finding
 from ._kinds import Object, Ref
-from ._pod_templates import containers, field_of, mounts_of, volume_of
-from ._projection import DEFAULT_MODE, TOKEN, USUAL_PATH, tokens
+from ._pod_templates import FS_GROUP, containers, field_of, mounts_of, volume_of
+from ._projection import CONFIG_MAP, DEFAULT_MODE, DOWNWARD_API, SECRET, TOKEN, TRUST_BUNDLE, USUAL_PATH, tokens
 from ._projection_rules import paths_of
 
 # Asked for exactly that many seconds, the API server makes tokens that are good for a year, for clients that read
@@ -31,7 +31,10 @@ _LONGEST_NEEDED = 86400
 # what many examples have, and what is the audience of some API servers only
 _GUESSED_AUDIENCES = ("kubernetes.default.svc", "kubernetes.default")
 
-_OTHERS_READ = 0o004
+_OTHERS_READ, _GROUP_READS = 0o004, 0o040
+
+# whose files are as their modes say, whoever runs in the Pod
+_PLAIN = frozenset({CONFIG_MAP, SECRET, DOWNWARD_API, TRUST_BUNDLE})
 
 
 def risks_of_projection(volume: Object, mount_path: str | None = None, about: Ref | None = None) -> list[Finding]:
@@ -163,7 +166,7 @@ def _user(spec: Object, container: Object) -> int | None:
 def _is_private(spec: Object) -> bool:
     """Whether the kubelet gives the token to a group or to the one user of all containers."""
     users = {_user(spec, container) for container in containers(spec)}
-    return field_of(spec, "fsGroup") is not None or (len(users) == 1 and None not in users)
+    return field_of(spec, FS_GROUP) is not None or (len(users) == 1 and None not in users)
 
 
 def _is_of_windows(spec: Object) -> bool:
@@ -185,41 +188,75 @@ def _readable(spec: Object, volume: Object, about: Ref) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True)
+class _File:
+    """A file of a volume that the kubelet gives to nobody but root."""
+
+    what: str
+    mode: int
+    is_token: bool = False
+
+
+@dataclass(frozen=True)
 class ShutOut:
-    """A container that has no right to read a token that it mounts.
+    """A container that has no right to read a file of a volume that it mounts.
 
     Attributes:
         container: its name.
         is_certain: whether that is so; otherwise its image decides.
+        of_token: whether the file is a token, or one beside it.
         evidence: why, a sentence without a full stop.
     """
 
     container: str
     is_certain: bool
+    of_token: bool
     evidence: str
 
 
 def shut_out(spec: Object, volume: Object, mounting: Collection[str]) -> Iterator[ShutOut]:
-    """Whoever mounts a token that is root's, is not root, and has no right to it.
+    """Whoever mounts what stays root's, is not root, and has no right to it; the first such file of each.
 
     Args:
         spec: of the Pod.
         volume: a projected one with a token.
         mounting: the containers that mount it.
     """
-    if _mode(volume) & _OTHERS_READ or _is_private(spec) or _is_of_windows(spec):
+    if field_of(spec, FS_GROUP) is not None or _is_of_windows(spec):
         return
+    files = [*_of_root(volume["projected"], _mode(volume), with_tokens=not _is_private(spec))]
     for container in containers(spec):
         user, name = _user(spec, container), str(container["name"])
         if name not in mounting or user == 0:
             continue
+        rights = _OTHERS_READ | (_GROUP_READS if _is_in_group_of_root(spec, container) else 0)
         is_certain = user is not None or bool(_of_pod_and_container(spec, container, "runAsNonRoot"))
         who = f"runs as user {user}" if user else "does not run as root" if is_certain else "may not run as root"
-        yield ShutOut(
-            name,
-            is_certain,
-            f"container {name} {who}, and only root can read a token with default_mode {_mode(volume):04o}",
-        )
+        for one in files:
+            if not one.mode & rights:
+                said = f"only {_readers(one.mode)} can read {one.what}"
+                yield ShutOut(name, is_certain, one.is_token, f"container {name} {who}, and {said}")
+                break
+
+
+def _of_root(projected: Object, default_mode: int, *, with_tokens: bool) -> Iterator[_File]:
+    if with_tokens:
+        yield _File(f"a token with default_mode {default_mode:04o}", default_mode, is_token=True)
+    contents = (content for source in projected["sources"] for kind, content in source.items() if kind in _PLAIN)
+    for content in contents:
+        items = content.get("items") or [{"path": content.get("path") or f"what comes from {content.get('name')}"}]
+        for item in items:
+            mode = int(item.get("mode", default_mode))
+            yield _File(f"{item['path']}, beside the token, with mode {mode:04o}", mode)
+
+
+def _readers(mode: int) -> str:
+    return "root and its group" if mode & _GROUP_READS else "root"
+
+
+def _is_in_group_of_root(spec: Object, container: Object) -> bool:
+    """Whether that is said of it; an image may also decide so."""
+    more = (spec.get("securityContext") or {}).get("supplementalGroups") or ()
+    return _of_pod_and_container(spec, container, "runAsGroup") == 0 or 0 in more
 
 
 def _unreadable(spec: Object, volume: Object, mounts: Mapping[str, Any], about: Ref) -> Iterator[Finding]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -65,7 +66,11 @@ def test_the_later_of_two_files_wins_and_both_are_named() -> None:
 
 
 def template(
-    pod: Object | None = None, mode: str | None = None, source: Object | None = None, **users: Object
+    pod: Object | None = None,
+    mode: str | None = None,
+    source: Object | None = None,
+    more: Sequence[Object] = (),
+    **users: Object,
 ) -> Object:
     """A template whose containers mount the volume: each with its security context."""
     mounts = [{"name": "v", "mountPath": "/v"}]
@@ -73,7 +78,7 @@ def template(
         {"name": name, "image": "i", "securityContext": context, "volumeMounts": mounts}
         for name, context in users.items()
     ]
-    volumes = [checked_volume("v", [source or token()], mode)]
+    volumes = [checked_volume("v", [source or token(), *more], mode)]
     return {"containers": containers, "volumes": volumes, "securityContext": pod or {}}
 
 
@@ -89,6 +94,16 @@ READERS: list[tuple[Object, list[str]]] = [
     (template(a=USER, b=USER), []),
     (template(pod={"runAsUser": 5}, a={}, b={}), []),
     (template(pod={"runAsUser": 5}, a={}, b=USER, mode="0400"), ["unreadable_token_file"] * 2),
+    # the kubelet gives the token to the one user of all, and leaves what is beside it to root
+    (template(pod={"runAsUser": 5}, a={}, mode="0400"), []),
+    (template(pod={"runAsUser": 5}, a={}, mode="0400", more=[secret("a")]), ["unreadable_token_file"]),
+    (template(pod={"runAsUser": 5}, a={}, mode="0444", more=[secret("a")]), []),
+    (template(pod={"runAsUser": 0}, a={}, mode="0400", more=[secret("a")]), []),
+    (template(pod={"runAsUser": 5, "fsGroup": 7}, a={}, mode="0400", more=[secret("a")]), []),
+    # a group of root's is enough, if that may read
+    (template(pod={"runAsGroup": 0}, a=USER, b=OTHER, mode="0440"), []),
+    (template(pod={"runAsGroup": 0}, a=USER, b=OTHER, mode="0400"), ["unreadable_token_file"] * 2),
+    (template(pod={"supplementalGroups": [0]}, a=USER, b=OTHER, mode="0440"), []),
     (template(pod={"fsGroup": 7}, a=USER, b={}, mode="0400"), []),
     (template(pod={"fsGroup": 0}, a={}), []),
     (template(a={}, source=secret("a")), []),
@@ -112,6 +127,22 @@ def test_who_can_read_the_token(spec: Object, expected: list[str]) -> None:
 def test_how_certain_it_is_that_a_token_cannot_be_read(context: Object, words: str) -> None:
     (found,) = risks_in_template(template(a=context, b=ROOT, mode="0400"), "v", REF)
     assert found.evidence == f"container a {words}, and only root can read a token with default_mode 0400"
+
+
+BESIDE: list[tuple[Object, str]] = [
+    (secret("a"), "only root can read a, beside the token, with mode 0400"),
+    ({"secret": {"name": "s"}}, "only root can read what comes from s, beside the token, with mode 0400"),
+    (
+        {"config_map": {"name": "c", "items": [{"key": "k", "path": "b", "mode": "0440"}]}},
+        "only root and its group can read b, beside the token, with mode 0440",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "said"), BESIDE)
+def test_what_is_beside_the_token_is_named(source: Object, said: str) -> None:
+    (found,) = risks_in_template(template(a=USER, mode="0400", more=[source]), "v", REF)
+    assert found.evidence == f"container a runs as user 1000, and {said}"
 
 
 def mounted(*mounts: Object) -> Object:
