@@ -36,12 +36,16 @@ def pod_spec(server: str, **container: Any) -> dict[str, Any]:
 
     It is in the network of the machine, there being no other, and ``server`` is where it finds the API server.
     """
-    address = urlsplit(server)
-    found = {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
-    variables = [{"name": name, "value": value} for name, value in found.items()]
     return {
         "hostNetwork": True,
         "terminationGracePeriodSeconds": 0,
         "securityContext": {"runAsUser": NOBODY, "runAsGroup": NOBODY},
-        "containers": [{"name": "main", "image": SHELL, "env": variables, **container}],
+        "containers": [{"name": "main", "image": SHELL, "env": api_server(server), **container}],
     }
+
+
+def api_server(server: str) -> list[dict[str, str]]:
+    """The variables by which a container finds the API server."""
+    address = urlsplit(server)
+    found = {"KUBERNETES_SERVICE_HOST": str(address.hostname), "KUBERNETES_SERVICE_PORT": str(address.port)}
+    return [{"name": name, "value": value} for name, value in found.items()]
