@@ -1220,6 +1220,20 @@ def playbook_provision(stage: Stage) -> Result:
 
 
 @path(
+    "provisioner",
+    "mounter",
+    needs=[
+        *["get serviceaccounts", "create serviceaccounts"],
+        *["get deployments", "get cronjobs", "update deployments", "update cronjobs"],
+    ],
+)
+def playbook_provision_of_a_list_with_volumes(stage: Stage) -> Result:
+    create(stage.cluster, stage.namespace, *(workload(kind, stage.caller) for kind in ("Deployment", "CronJob")))
+    volumes = [{"name": stage.caller, "fs_group": 65534}, {"kind": "CronJob", "name": stage.caller, "fs_group": 65534}]
+    return stage.playbook("provision", [{"name": stage.caller, "namespace": stage.namespace, "volumes": volumes}])
+
+
+@path(
     "renewer",
     "token-reviewer",
     needs=[*MINTS, "get secrets", "list secrets", "create secrets", "patch secrets", "create tokenreviews", *USERS],
@@ -1251,6 +1265,14 @@ def playbook_verify_access(stage: Stage) -> Result:
 
 
 # Roles without playbooks of their own
+
+
+@path("mounter", needs=["get deployments", "update deployments", "get serviceaccounts"])
+def playbook_of_the_role_projected_tokens(stage: Stage) -> Result:
+    name = account(stage)
+    create(stage.cluster, stage.namespace, workload("Deployment", name))
+    volume = {"name": name, "namespace": stage.namespace, "service_account": name, "fs_group": 65534}
+    return stage.role("projected_tokens", projected_tokens_list=[volume])
 
 
 @path("provisioner", "token-reviewer", needs=[*MAKES, "create tokenreviews"])
