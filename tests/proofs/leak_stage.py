@@ -19,6 +19,7 @@ import jwt
 import yaml
 from cluster.controlplane import Cluster
 from cluster.files import write_private
+from faults.workloads import create, template_of, workload
 from proofs.leak_secrets import Secret, tokens_in
 
 _ACCOUNTS = ("app", "other", "maker", "stranger")
@@ -86,6 +87,7 @@ def set_up(cluster: Cluster, namespace: str, directory: Path) -> Stage:
     values = _credentials(stage)
     stage.known += [Secret(name, value) for name, value in values.items()]
     stage.known += _plant(stage, values["password"])
+    stage.known.append(_make_workload(stage))
     stage.known.append(Secret("the administrator's key", cluster.client_cert("admin")[1].read_text()))
     stage.variables |= _variables(stage, values)
     write_private(directory / "variables.json", json.dumps(stage.variables))
@@ -109,6 +111,21 @@ def _make_accounts(cluster: Cluster, namespace: str) -> None:
     spec = {"serviceAccountName": "app", "containers": [container]}
     items.append({"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec})
     cluster.kubectl("create", "--filename=-", input=json.dumps({"kind": "List", "apiVersion": "v1", "items": items}))
+
+
+def _make_workload(stage: Stage) -> Secret:
+    """A Deployment with a password in its environment, as many have it; returns the password."""
+    password = Secret("the password in a workload", _unguessable("environment"))
+    manifest = workload("Deployment", "web")
+    spec = template_of(manifest)
+    (container,) = spec["containers"]
+    container["env"].append({"name": "PASSWORD", "value": password.value})
+    container["volumeMounts"].append({"name": "password", "mountPath": "/etc/password"})
+    spec["volumes"].append({"name": "password", "secret": {"secretName": "password"}})
+    # as kubectl apply keeps it
+    manifest["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(manifest)}
+    create(stage.cluster, stage.namespace, manifest)
+    return password
 
 
 def _credentials(stage: Stage) -> dict[str, str]:

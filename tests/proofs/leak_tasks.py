@@ -422,6 +422,87 @@ DIAGNOSES = (
     Case("a diagnosis with a mistake", {**_INLINE, "pod": "{{ key }}"}, module=_DIAGNOSE, says="pod"),
 )
 
+_WEB: dict[str, Any] = {"name": "web", "service_account": "app", "fs_group": 65534}
+_KEY: dict[str, Any] = {**_CONNECTION, "api_key": "{{ key }}"}
+_VOLUME = "k8s_sa_volume"
+
+# What never sees the tokens in Pods, beside workloads with passwords in them and with the caller's own
+VOLUMES = (
+    Case("a volume", {**_WEB, **_KEY}, module=_VOLUME, quick=True),
+    Case("the same volume again", {**_WEB, **_INLINE}, module=_VOLUME),
+    Case("a volume of its own", {**_WEB, **_INLINE, "volume_name": "v", "mount_path": "/v"}, module=_VOLUME),
+    Case(
+        "volumes by a list that fails in part",
+        {**_INLINE, "workloads": [{**_WEB, "mount_path": "/w"}, {"name": "nothing"}]},
+        module=_VOLUME,
+        says="nothing",
+        quick=True,
+    ),
+    Case(
+        "volumes by a loop",
+        {**_WEB, **_KEY, "volume_name": "{{ item }}", "mount_path": "/{{ item }}"},
+        {"loop": ["x", "y"]},
+        module=_VOLUME,
+    ),
+    Case(
+        "a volume in the background",
+        {**_WEB, **_KEY, "volume_name": "z", "mount_path": "/z"},
+        {"async": 60, "poll": 1},
+        module=_VOLUME,
+        slow=True,
+    ),
+    Case(
+        "a volume in the place of a password",
+        {**_WEB, **_INLINE, "volume_name": "password", "mount_path": "/etc/password", "force": True},
+        module=_VOLUME,
+    ),
+    Case("a place that is taken", {**_WEB, "mount_path": "/data", **_KEY}, module=_VOLUME, says="force"),
+    Case(
+        "a rollout that does not end",
+        {**_WEB, **_INLINE, "wait": True, "wait_timeout": 1},
+        module=_VOLUME,
+        says="not new within 1 seconds",
+    ),
+    Case(
+        "a source that would be dropped",
+        {
+            **_WEB,
+            **_KEY,
+            "sources": [{"cluster_trust_bundle": {"name": "b", "path": "p"}}],
+        },
+        module=_VOLUME,
+        says="would drop it",
+    ),
+    Case("a field that is unknown", {**_WEB, **_KEY, "sources": [{"raw": {"a": {}}}]}, module=_VOLUME, says="unknown"),
+    Case(
+        "a risk that is refused",
+        {**_WEB, **_KEY, "risk_policy": "deny", "sources": [{"token": {}}, {"token": {}}]},
+        module=_VOLUME,
+        says="path_collision",
+    ),
+    Case(
+        "a volume by somebody without rights",
+        {**_WEB, **_CONNECTION, "api_key": "{{ stranger_key }}"},
+        module=_VOLUME,
+        says="forbidden",
+        quick=True,
+    ),
+    Case(
+        "a volume with a mistake",
+        {**_WEB, **_INLINE, "sources": [{"token": {"expiration_seconds": 5}}]},
+        module=_VOLUME,
+        says="expiration_seconds",
+    ),
+    Case(
+        "a volume with a secret in a wrong place",
+        {**_WEB, "kubeconfig": "{{ inline_key }}", "sources": [{"token": {"api_kee": "{{ password }}"}}]},
+        module=_VOLUME,
+        says="api_kee",
+        quick=True,
+    ),
+    Case("a volume taken out", {"name": "web", "state": "absent", **_KEY}, module=_VOLUME, quick=True),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -432,8 +513,19 @@ ENVIRONMENT = (
     Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
 )
 
-_READING = (*INVENTORIES, *DIAGNOSES)
-CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED, *_READING)
+CASES = (
+    *STORED,
+    *RETURNED,
+    *LATER,
+    *CALLERS,
+    *REFUSED,
+    *MISTAKES,
+    *IN_THE_CLUSTER,
+    *LONG_LIVED,
+    *INVENTORIES,
+    *DIAGNOSES,
+    *VOLUMES,
+)
 
 
 def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:
