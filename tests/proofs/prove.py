@@ -36,6 +36,7 @@ NAMES = (
     "legacy_rotation",
     "legacy_kills",
     "projections",
+    "rotation",
 )
 
 
