@@ -28,8 +28,9 @@ def main() -> None:
     """Look, say what was seen, wait; until the kubelet says that it is enough."""
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
     session = requests.Session()
-    # Otherwise REQUESTS_CA_BUNDLE would be trusted instead of the cluster's own authority, and a ~/.netrc or a proxy
-    # that is meant for other servers would be used for this one.
+    session.verify = str(PLACE / "ca.crt")
+    # Otherwise REQUESTS_CA_BUNDLE would win over that, and a ~/.netrc or a proxy that is meant for other servers would
+    # be used for this one.
     session.trust_env = False
     session.headers["User-Agent"] = "app-controller"
     try:
@@ -48,7 +49,6 @@ def look(session: requests.Session) -> tuple[bool, str]:
         answer = session.get(
             f"{server()}/api/v1/namespaces/{namespace}/pods",
             headers={"Authorization": f"Bearer {read('token')}"},
-            verify=str(PLACE / "ca.crt"),
             timeout=TIMEOUT,
         )
         if answer.ok:

@@ -22,7 +22,7 @@ DIRECTORY = HERE.parents[1] / "examples" / "app-controller"
 NAME = "app-controller"
 VOLUME = "sa-token"
 
-_SECONDS = "0.2"
+_IMPATIENT = {"INTERVAL_SECONDS": "0.2"}
 
 
 def manifests(cluster: Cluster) -> list[dict[str, Any]]:
@@ -33,12 +33,9 @@ def manifests(cluster: Cluster) -> list[dict[str, Any]]:
     (container,) = spec["containers"]
     spec["hostNetwork"] = True
     container["image"] = APP
-    # what would be trusted instead of the cluster's authority if the program let it
-    surroundings = {"INTERVAL_SECONDS": _SECONDS, "REQUESTS_CA_BUNDLE": "/nowhere"}
-    container["env"] = [
-        *api_server(cluster.server),
-        *({"name": key, "value": surroundings[key]} for key in surroundings),
-    ]
+    # what would be trusted and asked instead of the cluster, if the program let it
+    variables = {**_IMPATIENT, "REQUESTS_CA_BUNDLE": "/nowhere", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    container["env"] = [*api_server(cluster.server), *({"name": key, "value": variables[key]} for key in variables)]
     container["readinessProbe"]["periodSeconds"] = 1
     return [each for each in found if each is not deployment] + [deployment]
 

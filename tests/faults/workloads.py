@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Workloads as others make them, and as their controllers would report them: there is no node to run their Pods."""
+"""Workloads as others make them; and as their controllers would report them, where no node runs their Pods."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def live(cluster: Cluster, namespace: str, kind: str, name: str) -> Object:
     command = ("get", kind, name, "-n", namespace, "-o", "json", "--show-managed-fields")
     found: Object = json.loads(cluster.kubectl(*command).stdout)
     return found
+
+
+def pods_of(cluster: Cluster, namespace: str) -> list[Object]:
+    """The Pods of a namespace that are not about to go: kubectl also takes those for the Pods of a Deployment."""
+    found = json.loads(cluster.kubectl("get", "pods", "-n", namespace, "-o", "json").stdout)["items"]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def template_of(obj: Object) -> Object:

@@ -77,11 +77,12 @@ def test_how_far_it_is(kind: Kind, spec: Object, status: Object, said: str | Non
 
 
 def test_who_gave_up_before_the_change_has_not_given_up_on_it() -> None:
-    before = {"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": {**DONE, **GAVE_UP, "replicas": 3}}
+    status: Object = {**DONE, **GAVE_UP, "replicas": 3}
+    before: Object = {"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status}
     former = surrender(before)
     assert former == GAVE_UP["conditions"][0]
     still = progress(DEPLOYMENT, before, former)
     assert still is not None
     assert (still.said, still.stuck) == ("1 old Pods are still there", False)
-    again = {**before, "status": {**before["status"], "conditions": [{**former, "lastUpdateTime": "later"}]}}
+    again = {**before, "status": {**status, "conditions": [{**former, "lastUpdateTime": "later"}]}}
     assert getattr(progress(DEPLOYMENT, again, former), "stuck", None) is True
