@@ -12,8 +12,8 @@ token and asks for another.
 
 from __future__ import annotations
 
-import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ from cluster.example import Call
 from cluster.kit import KitError
 from cluster.observing import claims
 from cluster.requirements import why_no_node
+from faults.workloads import create, pods_of
 from proofs.table import Ground, Line
 from proofs.tokens import is_accepted, namespace_with_account
 
@@ -86,10 +87,8 @@ def prove(ground: Ground) -> list[Line]:
         seen = watched(cluster, full=ground.full)
     refused = [call for call in seen.calls if call.code != 200]
     misses = tuple(_misses(seen, refused, full=ground.full))
-    said = (
-        f"another token (jti) after {seen.changed_after:.1f} s; {len(refused)} of {len(seen.calls)} calls refused, "
-        f"{len(seen.new)} of them with the new one"
-    )
+    changed = f"another token (jti) after {seen.changed_after:.1f} s" if seen.new else "no other token"
+    said = f"{changed}; {len(refused)} of {len(seen.calls)} calls refused, {len(seen.new)} of them with the new one"
     if seen.refused_after is not None:
         said += f", up to when the first was refused, {seen.refused_after:.0f} s old"
     return [Line(asked, said, not misses, misses)]
@@ -129,9 +128,7 @@ def _running(cluster: Cluster) -> str:
     account = f"--serviceaccount={namespace}:{example.NAME}"
     cluster.kubectl("create", "rolebinding", example.NAME, "-n", namespace, f"--role={example.NAME}", account)
     *others, deployment = example.manifests(cluster)
-    items = [*others, example.without_volume(deployment)]
-    listed = {"apiVersion": "v1", "kind": "List", "items": items}
-    cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(listed))
+    create(cluster, namespace, *others, example.without_volume(deployment))
     sources = [{"token": {"expiration_seconds": _LIFETIME}}, *STANDARD[1:]]
     options = {"name": example.NAME, "namespace": namespace, "service_account": example.NAME, "fs_group": 65534}
     waiting = {"sources": sources, "wait": True, "kubeconfig": str(cluster.kubeconfig)}
@@ -142,8 +139,8 @@ def _running(cluster: Cluster) -> str:
 
 
 def _token(cluster: Cluster, namespace: str) -> str:
-    where = ("-n", namespace, f"deployment/{example.NAME}")
-    return cluster.kubectl("exec", *where, "--", "cat", f"{USUAL_PATH}/token").stdout
+    (pod,) = pods_of(cluster, namespace)
+    return cluster.kubectl("exec", "-n", namespace, pod["metadata"]["name"], "--", "cat", f"{USUAL_PATH}/token").stdout
 
 
 def _wait(patience: float, pause: float, is_over: Callable[[], bool]) -> None:
@@ -154,7 +151,7 @@ def _wait(patience: float, pause: float, is_over: Callable[[], bool]) -> None:
 
 
 def _seen(cluster: Cluster, namespace: str, first: dict[str, Any], refused_after: float | None) -> Seen:
-    pods = json.loads(cluster.kubectl("get", "pods", "-n", namespace, "-o", "json").stdout)["items"]
+    pods = pods_of(cluster, namespace)
     restarts = sum(status["restartCount"] for pod in pods for status in pod["status"].get("containerStatuses", ()))
     uids = {pod["metadata"]["uid"] for pod in pods}
     # The Pods without the volume came before; a refused call has no Pod.
@@ -163,7 +160,9 @@ def _seen(cluster: Cluster, namespace: str, first: dict[str, Any], refused_after
 
 
 def _misses(seen: Seen, refused: Sequence[Call], *, full: bool) -> Iterator[str]:
-    yield from (f"a call was answered with {call.code}" for call in refused)
+    yield from (
+        f"{count} calls were answered with {code}" for code, count in Counter(one.code for one in refused).items()
+    )
     if len(seen.new) < _LEAST_CALLS:
         yield f"only {len(seen.new)} calls were made with a new token"
     if seen.restarts:
