@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 from cluster.controlplane import Cluster
 from conftest import ROOT, Play
+from faults.workloads import create, workload
 
 # the README of a role has its own test beside the role's
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "examples/README.md"),
     *("docs/rights.md", "docs/risks.md", "docs/tokens.md", "docs/volumes.md"),
 )
+# What readers have and the documents assume, by its namespace.
+WORKLOADS = {"shop": workload("Deployment", "webshop")}
 BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,6 +65,10 @@ def test_block_runs_and_is_idempotent(
     home = tmp_path / "home"
     (home / ".kube").mkdir(parents=True)
     (home / ".kube" / "config").symlink_to(cluster.kubeconfig)
+    if "k8s_sa_volume:" in text:
+        for namespace, manifest in WORKLOADS.items():
+            cluster.kubectl("create", "namespace", namespace)
+            create(cluster, namespace, manifest)
     first = run_playbook(text, env={"HOME": str(home)})
     assert first.rc == 0, f"{place}\n{first.stdout}\n{first.stderr}"
     second = run_playbook(text, env={"HOME": str(home)})
