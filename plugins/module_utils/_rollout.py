@@ -33,18 +33,20 @@ class Progress:
         return not self.said
 
 
+def replaces_pods(kind: Kind, obj: Object) -> bool:
+    """Whether a workload replaces its Pods by itself when its template changes."""
+    strategy = (obj.get("spec") or {}).get("updateStrategy") or {}
+    return kind in _LOOKS and strategy.get("type") != "OnDelete"
+
+
 def progress(kind: Kind, obj: Object) -> Progress | None:
     """How far the Pods of a workload are; None if it does not replace them by itself."""
-    look = _LOOKS.get(kind)
-    if look is None:
+    if not replaces_pods(kind, obj):
         return None
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
-        return None
     if int(status.get("observedGeneration") or 0) < int(obj["metadata"].get("generation") or 0):
         return Progress("its controller has not seen the change")
-    return look(spec, status)
+    return _LOOKS[kind](spec, status)
 
 
 def _count(counts: Mapping[str, object], key: str) -> int:

@@ -34,15 +34,30 @@ WITH_SECRET = {
     "volumes": [{"name": "t", "secret": {"secretName": "long-lived"}}],
 }
 
+READING_ENVIRONMENT = {
+    "containers": [
+        {
+            "name": "app",
+            "image": "none",
+            "env": [{"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "long-lived", "key": "token"}}}],
+        }
+    ],
+}
+
 # What is there before the examples of a module begin, because nothing of ours makes it.
 WORKLOADS = {
+    "k8s_sa_consumer": (
+        workload("Deployment", "webshop", READING_ENVIRONMENT),
+        workload("CronJob", "report", READING_ENVIRONMENT),
+        workload("StatefulSet", "queue", WITH_SECRET),
+    ),
     "k8s_sa_volume": (
         workload("Deployment", "webshop"),
         workload("Deployment", "former"),
         workload("CronJob", "report"),
         workload("Deployment", "importer", WITH_SECRET),
         workload("StatefulSet", "queue", WITH_SECRET),
-    )
+    ),
 }
 
 Options = Mapping[str, Any]

@@ -404,6 +404,31 @@ INVENTORIES = (
     Case("an inventory with a mistake", {**_HERE, **_INLINE, "unused_for": "ever"}, module=_INFO, says="unused_for"),
 )
 
+_CONSUMER = f"{_PREFIX}k8s_sa_consumer"
+
+
+def _leads(secret: str, **more: Any) -> dict[str, Any]:
+    """Options for a workload that has a token in its environment."""
+    return {"name": "reader", "namespace": "{{ ns }}", "to_secret": secret, **more}
+
+
+# With a token in the Secret that is looked at, and in the one before it
+CONSUMERS = (
+    Case("a token in a Secret", _file("read", sinks=[{"type": "secret", "name": "read"}]), quick=True),
+    Case("a workload is led to it", _leads("read", from_secret="long-lived"), module=_CONSUMER, quick=True),
+    Case("the workload again", _leads("read"), module=_CONSUMER),
+    Case("and back", _leads("long-lived", from_secret="read"), module=_CONSUMER),
+    Case("a workload to nothing", _leads("nothing", from_secret="long-lived"), module=_CONSUMER, says="nothing"),
+    Case("a workload that uses neither", _leads("read"), module=_CONSUMER, says="uses no Secret"),
+    Case(
+        "a workload by somebody without rights",
+        _leads("read", **_CONNECTION, api_key="{{ stranger_key }}"),
+        module=_CONSUMER,
+        says="forbidden",
+    ),
+    Case("a workload and a mistake", _leads("read", **_INLINE, wait="soon"), module=_CONSUMER, says="wait"),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -414,7 +439,10 @@ ENVIRONMENT = (
     Case("a loop", {"name": "{{ item }}", "dest": _place("loop-{{ item }}")}, {"loop": ["app", "other"]}),
 )
 
-CASES = (*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES, *IN_THE_CLUSTER, *LONG_LIVED, *INVENTORIES)
+CASES = (
+    *(*STORED, *RETURNED, *LATER, *CALLERS, *REFUSED, *MISTAKES),
+    *(*IN_THE_CLUSTER, *LONG_LIVED, *INVENTORIES, *CONSUMERS),
+)
 
 
 def tasks(cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -1138,6 +1138,31 @@ def volume_taken_out(stage: Stage) -> Result:
     return stage.change(VOLUME, name=name, state="absent")
 
 
+# k8s_sa_consumer
+
+CONSUMER = "k8s_sa_consumer"
+
+
+def reader(stage: Stage, kind: str = "Deployment") -> dict[str, str]:
+    """A workload with a Secret in its environment, and another Secret that it is to use."""
+    former, secret = (stage.create("Secret", suffix, stringData={"token": "x"}) for suffix in ("former", "next"))
+    one = {"secretKeyRef": {"name": former, "key": "token"}}
+    containers = [{"name": "app", "image": "i", "env": [{"name": "TOKEN", "valueFrom": one}]}]
+    create(stage.cluster, stage.namespace, workload(kind, stage.caller, {"containers": containers}))
+    return {"kind": kind, "name": stage.caller, "from_secret": former, "to_secret": secret}
+
+
+@path("mounter", "renewer", needs=["get deployments", "update deployments", "get secrets"])
+@path("mounter", "provisioner", needs=["get deployments", "update deployments", "get secrets"])
+def workload_led_to_another_secret(stage: Stage) -> Result:
+    return stage.change(CONSUMER, **reader(stage))
+
+
+@path("mounter", "renewer", needs=["get cronjobs", "update cronjobs", "get secrets"])
+def scheduled_workload_led_to_another_secret(stage: Stage) -> Result:
+    return stage.change(CONSUMER, **reader(stage, "CronJob"))
+
+
 # Playbooks
 
 
@@ -1213,6 +1238,14 @@ def playbook_verify_access(stage: Stage) -> Result:
 def playbook_of_the_role_legacy_tokens(stage: Stage) -> Result:
     name, place = account(stage), {"namespace": stage.namespace, "dest": stage.file("token")}
     return stage.role("legacy_tokens", legacy_tokens_list=[{"name": stage.caller, "service_account": name, **place}])
+
+
+@path("mounter", needs=["get deployments", "update deployments", "get serviceaccounts"])
+def playbook_of_the_role_projected_tokens(stage: Stage) -> Result:
+    name = account(stage)
+    create(stage.cluster, stage.namespace, workload("Deployment", name))
+    item = {"name": name, "namespace": stage.namespace, "service_account": name, "fs_group": 65534}
+    return stage.role("projected_tokens", projected_tokens_list=[item])
 
 
 @path(

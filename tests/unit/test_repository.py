@@ -51,13 +51,13 @@ LAYERS = (
         "_lifetime",
     }
     | {"_names", "_namespaces", "_plan", "_pod_templates", "_projection", "_projection_rules", "_rbac", "_redact"}
-    | {"_risk_patterns", "_risks", "_rollout", "_scopes", "_secret_formats", "_served", "_shape", "_token_info"}
-    | {"_token_secrets", "_volume_risks", "_yaml"},
+    | {"_risk_patterns", "_risks", "_rollout", "_scopes", "_secret_formats", "_secret_references", "_served"}
+    | {"_shape", "_token_info", "_token_secrets", "_volume_risks", "_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_failures", "_files", "_obstacles", "_pool", "_transport"},
     # what use cases are made with
     {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_policy", "_reviews", "_sets"}
-    | {"_live_account", "_tracking", "_workloads"},
+    | {"_live_account", "_rollout_wait", "_tracking", "_workloads"},
     # the places of a token
     {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_tenants", "_workshop"},
     # the life of a token
@@ -68,8 +68,10 @@ LAYERS = (
     {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
     # volumes
     {"_volume_desired", "_volume_plan"},
+    # the Secrets that workloads use
+    {"_repoint_desired", "_repoint_plan"},
     # use cases: one for each module
-    {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token", "_volume"},
+    {"_access", "_binding", "_inventory", "_legacy_token", "_repoint", "_service_account", "_token", "_volume"},
     # all use cases from one list
     {"_account_summary", "_accounts"},
 )
