@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
@@ -22,8 +21,6 @@ from ..module_utils import _names
 from ..module_utils._accounts import (
     KINDS,
     Account,
-    Entry,
-    Kind,
     items,
     read_accounts,
     refuse_beyond,
@@ -31,6 +28,7 @@ from ..module_utils._accounts import (
 )
 from ..module_utils._errors import InputError
 from ..module_utils._shape import called
+from ..plugin_utils._entries import checked_entries
 from ..plugin_utils._plain import plain
 
 
@@ -99,18 +97,7 @@ def _check_set(set_name: object, prune: object) -> None:
 def _check(accounts: tuple[Account, ...]) -> None:
     checked = {}
     for list_name, kind in KINDS.items():
-        validator = ArgumentSpecValidator({name: dict(spec) for name, spec in kind.options.items()})
         entries = [entry for account in accounts for entry in kind.entries(account)]
-        checked[list_name] = [(entry, _checked(entry, kind, validator)) for entry in entries]
+        checked[list_name] = checked_entries(entries, kind.options, kind.check)
         kind.check_together([declared for dummy, declared in checked[list_name]])
     refuse_shared_places(checked)
-
-
-def _checked(entry: Entry, kind: Kind, validator: ArgumentSpecValidator) -> Any:
-    checked = validator.validate({name: value for name, value in entry.item.items() if value is not None})
-    if checked.error_messages:
-        raise InputError(f"{entry.place}: {' '.join(checked.error_messages[0].split())}")
-    try:
-        return kind.check(checked.validated_parameters)
-    except InputError as error:
-        raise InputError(f"{entry.place}: {error.what}", error.hint) from None

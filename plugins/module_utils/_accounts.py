@@ -10,22 +10,16 @@ say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from . import _access_desired, _grant_desired, _legacy_desired, _service_account, _token_desired, _volume_desired
 from ._durations import instant
 from ._errors import InputError
-from ._shape import called, suggestion
+from ._lists import Entry, Item, elements, known_keys, parsed, refuse_twice
 from ._tenants import Tenant, refuse_shared_declarations
-
-with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
-    import yaml
-
-Item: TypeAlias = "dict[str, Any]"
 
 # the role variable, in messages
 LIST = "service_accounts_list"
@@ -66,17 +60,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Entry:
-    """An item of a module.
+_HINTS = {
+    id(_TOKEN_OPTIONS): _NOT_IN_A_TOKEN,
+    id(_LEGACY_OPTIONS): _NOT_IN_A_LEGACY_TOKEN,
+    id(_VOLUME_OPTIONS): _NOT_IN_A_VOLUME,
+}
 
-    Attributes:
-        place: where in the list it was written.
-        item: the module's options.
-    """
-
-    place: str
-    item: Item
+_TOGETHER = "put both into one entry"
 
 
 @dataclass(frozen=True)
@@ -167,15 +157,15 @@ def read_accounts(given: object) -> tuple[Account, ...]:
         InputError: something is not where it belongs, unknown, missing or there twice; types and values are not
             looked at.
     """
-    listed = _parsed(given) if isinstance(given, str) else given
-    accounts = tuple(_account(entry, place) for entry, place in _elements(listed, LIST))
-    _refuse_twice("account", ((account.title, account.declared.place) for account in accounts))
+    accounts = tuple(_account(entry, place) for entry, place in elements(parsed(given, LIST), LIST))
+    refuse_twice("account", ((account.title, account.declared.place) for account in accounts), _TOGETHER)
     grants = (grant for account in accounts for grant in account.grants)
-    _refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants))
+    apart = "give one of them a name of its own"
+    refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants), apart)
     long_lived = (token for account in accounts for token in account.legacy_tokens)
-    _refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived))
+    refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived), _TOGETHER)
     volumes = (volume for account in accounts for volume in account.volumes)
-    _refuse_twice("volume", ((title_of_volume(volume.item), volume.place) for volume in volumes))
+    refuse_twice("volume", ((title_of_volume(volume.item), volume.place) for volume in volumes), _TOGETHER)
     return accounts
 
 
@@ -270,36 +260,24 @@ def _tokens_of(account: Account, tokens: Sequence[Entry], now: datetime) -> Iter
         yield item
 
 
-def _parsed(text: str) -> object:
-    """JSON is YAML."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise InputError(
-            f"{LIST} is a text that is neither JSON nor YAML{line}", "correct it, or give a list"
-        ) from None
-
-
 def _account(given: object, place: str) -> Account:
-    entry = _checked(given, _OPTIONS, place)
+    entry = known_keys(given, _OPTIONS, place, _HINTS)
     item = {key: value for key, value in entry.items() if key in _service_account.ITEM_OPTIONS}
     for key in ("name", "namespace"):
         if item.get(key) in (None, ""):
             raise InputError(f"{place}: {key} is missing", "every account needs a name and a namespace")
     return Account(
         Entry(place, item),
-        grants=tuple(_grant(grant, where, item) for grant, where in _elements(entry.get("grants"), f"{place}.grants")),
+        grants=tuple(_grant(grant, where, item) for grant, where in elements(entry.get("grants"), f"{place}.grants")),
         tokens=tuple(
-            _token_of(token, where, item) for token, where in _elements(entry.get("tokens"), f"{place}.tokens")
+            _token_of(token, where, item) for token, where in elements(entry.get("tokens"), f"{place}.tokens")
         ),
         legacy_tokens=tuple(
             _token_of(token, where, item)
-            for token, where in _elements(entry.get("legacy_tokens"), f"{place}.legacy_tokens")
+            for token, where in elements(entry.get("legacy_tokens"), f"{place}.legacy_tokens")
         ),
         volumes=tuple(
-            _volume_of(volume, where, item) for volume, where in _elements(entry.get("volumes"), f"{place}.volumes")
+            _volume_of(volume, where, item) for volume, where in elements(entry.get("volumes"), f"{place}.volumes")
         ),
         access=() if entry.get("access") is None else (_access_of(entry["access"], f"{place}.access", item),),
     )
@@ -338,50 +316,6 @@ def _access_of(given: Item, place: str, account: Item) -> Entry:
     return Entry(place, {"service_account": account["name"], "namespace": account["namespace"], **said})
 
 
-def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
-    """The elements of a list with their places; nothing given is an empty list."""
-    if given is None:
-        return
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise InputError(f"{place} is {called(given)}, not a list", "begin every entry with a dash")
-    for index, element in enumerate(given):
-        yield element, f"{place}[{index}]"
-
-
-def _checked(given: object, options: Mapping[str, dict[str, Any]], place: str) -> Item:
-    """The same mapping, all of whose keys are known, down to the last."""
-    if not isinstance(given, Mapping):
-        raise InputError(f"{place} is {called(given)}, not a mapping", "write key: value pairs")
-    known = {alias for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
-    for key, value in given.items():
-        if key not in known:
-            raise InputError(f"{place}: {key} is unknown here", _hint(str(key), known, options))
-        if key in options:
-            _check_inner(value, options[key], f"{place}.{key}")
-    return dict(given)
-
-
-def _check_inner(value: object, rule: Mapping[str, Any], place: str) -> None:
-    """The same for what an option holds: a mapping, or a list of them."""
-    suboptions = rule.get("options")
-    if not suboptions or value is None:
-        return
-    if rule.get("type") == "dict":
-        _checked(value, suboptions, place)
-        return
-    for element, where in _elements(value, place):
-        _checked(element, suboptions, where)
-
-
-def _hint(key: str, known: Iterable[str], options: Mapping[str, Any]) -> str:
-    foreign = {
-        id(_TOKEN_OPTIONS): _NOT_IN_A_TOKEN,
-        id(_LEGACY_OPTIONS): _NOT_IN_A_LEGACY_TOKEN,
-        id(_VOLUME_OPTIONS): _NOT_IN_A_VOLUME,
-    }.get(id(options), {})
-    return foreign.get(key) or suggestion(key, known)
-
-
 def title_of_legacy(token: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome."""
     return f"{token['namespace']}/{token.get('name')}"
@@ -398,12 +332,3 @@ def title_of_grant(grant: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome, which both have no namespace when the grant is cluster-wide."""
     namespace = grant.get("namespace")
     return f"{namespace}/{grant['name']}" if namespace else f"cluster-wide {grant['name']}"
-
-
-def _refuse_twice(what: str, identities: Iterable[tuple[str, str]]) -> None:
-    first: dict[str, str] = {}
-    for identity, place in identities:
-        if identity in first:
-            hint = "give one of them a name of its own" if what == "grant" else "put both into one entry"
-            raise InputError(f"{place}: the {what} {identity} is at {first[identity]} already", hint)
-        first[identity] = place

@@ -49,6 +49,7 @@ LAYERS = (
         "_kubeconfig",
         "_legacy_rows",
         "_lifetime",
+        "_lists",
     }
     | {"_names", "_namespaces", "_plan", "_pod_templates", "_projection", "_projection_rules", "_rbac", "_redact"}
     | {"_risk_patterns", "_risks", "_rollout", "_scopes", "_secret_formats", "_secret_references", "_served"}
@@ -73,14 +74,16 @@ LAYERS = (
     # use cases: one for each module
     {"_access", "_binding", "_inventory", "_legacy_token", "_repoint", "_service_account", "_token", "_volume"},
     # all use cases from one list
-    {"_account_summary", "_accounts"},
+    {"_account_summary", "_accounts", "_migration", "_migration_report", "_migration_state"},
 )
 _USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
 PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
-    "action": _USE_CASES | {"_accounts", "_errors", "_here", "_names", "_plain", "_shape"},
-    "plugin_utils": {"_client", "_entry", "_plain"},
+    "action": _USE_CASES
+    | {"_accounts", "_entries", "_errors", "_here", "_migration", "_migration_report", "_migration_state"}
+    | {"_names", "_plain", "_shape"},
+    "plugin_utils": {"_client", "_entry", "_errors", "_lists", "_plain"},
     "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"}
     | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
 }
