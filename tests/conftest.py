@@ -149,6 +149,11 @@ class Play:
 @pytest.fixture
 def run_playbook(tmp_path: Path, cluster: Cluster) -> Callable[..., Play]:
     """Run a play (tasks as data, YAML text or a path) with the real ansible-playbook, connected to the cluster."""
+    return player(tmp_path, cluster)
+
+
+def player(tmp_path: Path, cluster: Cluster) -> Callable[..., Play]:
+    """What runs plays in a directory, connected to a cluster."""
 
     def run(
         play: Sequence[Mapping[str, Any]] | str | Path,

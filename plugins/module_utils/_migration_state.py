@@ -227,7 +227,7 @@ def _proof(migration: Migration, scene: Scene, rows: Sequence[Outcome]) -> Itera
         hint = "allow the caller to list them (tokenwright-inspector)"
         yield _problem(VERIFY, f"which workloads still use the Secret is not known: {hint}")
     if users:
-        hint = "move it too (volumes, or workloads of a token), or delete it"
+        hint = "move it too (volumes, or workloads of a token)"
         yield _problem(VERIFY, f"{named(users)} still uses the Secret: {hint}")
     if scene.done.proofs.get(title):
         yield _problem(VERIFY, f"the proof that its consumers work failed ({scene.done.proofs[title]})")
@@ -328,7 +328,9 @@ def to_do(migrations: Sequence[Migration], scene: Scene) -> dict[str, Any]:
     """The items of the modules for what is due, and what they belong to."""
     states = {one.title: judge(one, scene) for one in migrations}
     able = [one for one in migrations if not states[one.title].is_problem]
-    moves = _backwards(able) if scene.rules.undo else _forwards(able, scene)
+    # what only shows that an entry has not been moved yet is no reason not to
+    movable = [one for one in migrations if not list(_contradictions(one, scene.rows(one)))]
+    moves = _backwards(able) if scene.rules.undo else _forwards(movable, scene)
     rules = scene.rules
     return {
         **{name: [item for dummy, item in moves[name]] for name in MOVES},
@@ -349,13 +351,13 @@ def restored_alone(migration: Migration) -> Item:
     return {**migration.legacy, "overlap": "36500d", "state": "present"}
 
 
-def _forwards(able: Sequence[Migration], scene: Scene) -> dict[str, list[tuple[str, Item]]]:
+def _forwards(movable: Sequence[Migration], scene: Scene) -> dict[str, list[tuple[str, Item]]]:
     if not scene.rules.goes_to(MOVE):
         return {name: [] for name in MOVES}
     return {
-        "tokens": [(one.title, entry.item) for one in able for entry in one.tokens],
-        "consumers": [(one.title, entry.item) for one in able for entry in one.consumers],
-        "volumes": [(one.title, _with_force(entry.item, scene.rows(one))) for one in able for entry in one.volumes],
+        "tokens": [(one.title, entry.item) for one in movable for entry in one.tokens],
+        "consumers": [(one.title, entry.item) for one in movable for entry in one.consumers],
+        "volumes": [(one.title, _with_force(entry.item, scene.rows(one))) for one in movable for entry in one.volumes],
     }
 
 
