@@ -60,10 +60,8 @@ def row(**more: Any) -> Item:
     }
 
 
-def state(
-    *rows: Item, entry: Item = ENTRY, done: Done | None = None, check_mode: bool = False, **options: Any
-) -> State:
-    (migration,) = read(entry, **options)
+def state(*rows: Item, done: Done | None = None, check_mode: bool = False, **options: Any) -> State:
+    (migration,) = read(ENTRY, **options)
     return judge(migration, Scene(rules(**options), rows, done or Done(), check_mode=check_mode))
 
 
