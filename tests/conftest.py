@@ -30,6 +30,7 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
     _diagnosis,
     _inventory,
     _legacy_token,
+    _repoint,
     _service_account,
     _token,
     _volume,
@@ -44,6 +45,7 @@ USE_CASES = {
     "k8s_sa": _service_account.USE_CASE,
     "k8s_sa_access": _access.USE_CASE,
     "k8s_sa_binding": _binding.USE_CASE,
+    "k8s_sa_consumer": _repoint.USE_CASE,
     "k8s_sa_diagnose": _diagnosis.USE_CASE,
     "k8s_sa_info": _inventory.USE_CASE,
     "k8s_sa_token": _token.USE_CASE,
@@ -149,6 +151,11 @@ class Play:
 @pytest.fixture
 def run_playbook(tmp_path: Path, cluster: Cluster) -> Callable[..., Play]:
     """Run a play (tasks as data, YAML text or a path) with the real ansible-playbook, connected to the cluster."""
+    return player(tmp_path, cluster)
+
+
+def player(tmp_path: Path, cluster: Cluster) -> Callable[..., Play]:
+    """What runs plays in a directory, connected to a cluster."""
 
     def run(
         play: Sequence[Mapping[str, Any]] | str | Path,

@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _names
-from ..module_utils._account_kinds import ACCOUNT, KEYS, Kind, kind, refuse_shared_places
-from ..module_utils._accounts import Account, Entry, items, read_accounts, refuse_beyond
+from ..module_utils._account_kinds import ACCOUNT, KEYS, kind, refuse_shared_places
+from ..module_utils._accounts import Account, items, read_accounts, refuse_beyond
 from ..module_utils._errors import InputError
 from ..module_utils._shape import called
+from ..plugin_utils._entries import checked_entries
 from ..plugin_utils._plain import plain
 
 # what every list has is loaded here: once, in the parent of the processes that Ansible forks for the tasks
@@ -103,17 +103,6 @@ def _declared(accounts: tuple[Account, ...], key: str) -> list[tuple[str, Any]]:
     if not entries:
         return []
     known = kind(key)
-    validator = ArgumentSpecValidator({name: dict(spec) for name, spec in known.options.items()})
-    declared = [(entry.place, _checked(entry, known, validator)) for entry in entries]
+    declared = checked_entries(entries, known.options, known.check)
     known.check_together([one for dummy, one in declared])
-    return declared
-
-
-def _checked(entry: Entry, known: Kind, validator: ArgumentSpecValidator) -> Any:
-    checked = validator.validate({name: value for name, value in entry.item.items() if value is not None})
-    if checked.error_messages:
-        raise InputError(f"{entry.place}: {' '.join(checked.error_messages[0].split())}")
-    try:
-        return known.check(checked.validated_parameters)
-    except InputError as error:
-        raise InputError(f"{entry.place}: {error.what}", error.hint) from None
+    return [(entry.place, one) for entry, one in declared]

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ._accounts import Account, Item, title_of_grant, title_of_legacy, title_of_volume
+from ._accounts import Account, title_of_grant, title_of_legacy, title_of_volume
 from ._errors import InputError
 from ._kinds import SECRET
+from ._lists import Item
 from ._plan import UP_TO_DATE
 from ._shape import suggestion
 

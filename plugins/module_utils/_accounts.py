@@ -10,35 +10,17 @@ say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
-from ._account_kinds import ACCOUNT, KEYS, LIST, Options, kind
+from ._account_kinds import ACCOUNT, KEYS, LIST, kind
 from ._durations import instant
 from ._errors import InputError
-from ._shape import called, suggestion
+from ._lists import Entry, Item, elements, known_keys, parsed, refuse_twice
 
-with suppress(ImportError):  # Ansible itself cannot do without it, and this runs where Ansible does
-    import yaml
-
-Item: TypeAlias = "dict[str, Any]"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An item of a module.
-
-    Attributes:
-        place: where in the list it was written.
-        item: the module's options.
-    """
-
-    place: str
-    item: Item
+_TOGETHER = "put both into one entry"
 
 
 @dataclass(frozen=True)
@@ -77,15 +59,15 @@ def read_accounts(given: object) -> tuple[Account, ...]:
         InputError: something is not where it belongs, unknown, missing or there twice; types and values are not
             looked at.
     """
-    listed = _parsed(given) if isinstance(given, str) else given
-    accounts = tuple(_account(entry, place) for entry, place in _elements(listed, LIST))
-    _refuse_twice("account", ((account.title, account.declared.place) for account in accounts))
+    accounts = tuple(_account(entry, place) for entry, place in elements(parsed(given, LIST), LIST))
+    refuse_twice("account", ((account.title, account.declared.place) for account in accounts), _TOGETHER)
     grants = (grant for account in accounts for grant in account.grants)
-    _refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants))
+    apart = "give one of them a name of its own"
+    refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants), apart)
     long_lived = (token for account in accounts for token in account.legacy_tokens)
-    _refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived))
+    refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived), _TOGETHER)
     volumes = (volume for account in accounts for volume in account.volumes)
-    _refuse_twice("volume", ((title_of_volume(volume.item), volume.place) for volume in volumes))
+    refuse_twice("volume", ((title_of_volume(volume.item), volume.place) for volume in volumes), _TOGETHER)
     return accounts
 
 
@@ -158,21 +140,9 @@ def _tokens_of(account: Account, tokens: Sequence[Entry], now: datetime) -> Iter
         yield item
 
 
-def _parsed(text: str) -> object:
-    """JSON is YAML."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise InputError(
-            f"{LIST} is a text that is neither JSON nor YAML{line}", "correct it, or give a list"
-        ) from None
-
-
 def _account(given: object, place: str) -> Account:
     own = kind(ACCOUNT).options
-    entry = _checked(given, {**own, **{key: {} for key in KEYS}}, place)
+    entry = known_keys(given, {**own, **{key: {} for key in KEYS}}, place, {})
     item = {key: value for key, value in entry.items() if key in own}
     for key in ("name", "namespace"):
         if item.get(key) in (None, ""):
@@ -184,9 +154,9 @@ def _account(given: object, place: str) -> Account:
 def _entries(key: str, given: object, place: str, account: Item) -> Iterator[Entry]:
     """What the account has under a key."""
     # there is one proof for an account, of all that it lists
-    elements = [(given, place)] if key == "access" else list(_elements(given, place))
-    for element, where in elements:
-        said = _checked(element, kind(key).listed, where, kind(key).left_out)
+    listed = kind(key).listed
+    for element, where in [(given, place)] if key == "access" else elements(given, place):
+        said = known_keys(element, listed, where, {id(listed): kind(key).left_out})
         yield Entry(where, _FILLING.get(key, _of_account)(_said(said), where, account))
 
 
@@ -224,41 +194,6 @@ def _proof(said: Item, place: str, account: Item) -> Item:
 _FILLING: Mapping[str, Callable[[Item, str, Item], Item]] = {"grants": _grant, "access": _proof}
 
 
-def _elements(given: object, place: str) -> Iterator[tuple[Any, str]]:
-    """The elements of a list with their places; nothing given is an empty list."""
-    if given is None:
-        return
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise InputError(f"{place} is {called(given)}, not a list", "begin every entry with a dash")
-    for index, element in enumerate(given):
-        yield element, f"{place}[{index}]"
-
-
-def _checked(given: object, options: Options, place: str, left_out: Mapping[str, str] = MappingProxyType({})) -> Item:
-    """The same mapping, all of whose keys are known, down to the last."""
-    if not isinstance(given, Mapping):
-        raise InputError(f"{place} is {called(given)}, not a mapping", "write key: value pairs")
-    known = {alias for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
-    for key, value in given.items():
-        if key not in known:
-            raise InputError(f"{place}: {key} is unknown here", left_out.get(str(key)) or suggestion(str(key), known))
-        if key in options:
-            _check_inner(value, options[key], f"{place}.{key}")
-    return dict(given)
-
-
-def _check_inner(value: object, rule: Mapping[str, Any], place: str) -> None:
-    """The same for what an option holds: a mapping, or a list of them."""
-    suboptions = rule.get("options")
-    if not suboptions or value is None:
-        return
-    if rule.get("type") == "dict":
-        _checked(value, suboptions, place)
-        return
-    for element, where in _elements(value, place):
-        _checked(element, suboptions, where)
-
-
 def title_of_legacy(token: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome."""
     return f"{token['namespace']}/{token.get('name')}"
@@ -275,12 +210,3 @@ def title_of_grant(grant: Mapping[str, Any]) -> str:
     """The same for an item and for its outcome, which both have no namespace when the grant is cluster-wide."""
     namespace = grant.get("namespace")
     return f"{namespace}/{grant['name']}" if namespace else f"cluster-wide {grant['name']}"
-
-
-def _refuse_twice(what: str, identities: Iterable[tuple[str, str]]) -> None:
-    first: dict[str, str] = {}
-    for identity, place in identities:
-        if identity in first:
-            hint = "give one of them a name of its own" if what == "grant" else "put both into one entry"
-            raise InputError(f"{place}: the {what} {identity} is at {first[identity]} already", hint)
-        first[identity] = place

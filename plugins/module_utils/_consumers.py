@@ -10,7 +10,7 @@ Source: Kubernetes API, PodSpec v1.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ._kinds import (
@@ -27,8 +27,7 @@ from ._kinds import (
     Ref,
     ref_of,
 )
-
-MOUNT, ENV = "mount", "env"
+from ._secret_references import mounts_of, references
 
 # what runs containers; those that make others of these come before them
 WORKLOADS = (DEPLOYMENT, CRON_JOB, STATEFUL_SET, DAEMON_SET, REPLICATION_CONTROLLER, REPLICA_SET, JOB, POD)
@@ -44,10 +43,21 @@ _FINISHED = ("Succeeded", "Failed")
 
 @dataclass(frozen=True, order=True)
 class Use:
-    """A workload that uses a Secret; C(way) is C(mount) or C(env)."""
+    """A workload that uses a Secret.
+
+    Attributes:
+        workload: which one.
+        way: C(mount) or C(env).
+        volume: the name of the volume that it is in; empty for C(env).
+        path: where that is mounted, if it holds all of the Secret and nothing else, and is at one place; else empty.
+        containers: those that mount it.
+    """
 
     workload: Ref
     way: str
+    volume: str = ""
+    path: str = ""
+    containers: tuple[str, ...] = ()
 
 
 def uses(found: Mapping[Kind, Sequence[Object]]) -> dict[tuple[str, str], list[Use]]:
@@ -62,10 +72,10 @@ def uses(found: Mapping[Kind, Sequence[Object]]) -> dict[tuple[str, str], list[U
         if _is_over(ref.kind, obj):
             continue
         makers = set(_makers(obj, by_ref, names))
-        for secret, way in _references(_spec(ref.kind, obj)):
+        for secret, use in _uses(ref, _spec(ref.kind, obj)):
             known = used[ref.namespace, secret]
-            if not any(Use(maker, way) in known for maker in makers):
-                known.add(Use(ref, way))
+            if not any(one.workload in makers and one.way == use.way for one in known):
+                known.add(use)
     return {secret: sorted(found) for secret, found in used.items() if found}
 
 
@@ -103,31 +113,9 @@ def _spec(kind: Kind, obj: Object) -> Object:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _references(spec: Object) -> Iterator[tuple[str, str]]:
+def _uses(workload: Ref, spec: Object) -> Iterator[tuple[str, Use]]:
     """The names of Secrets in a Pod's specification, and how they get into the containers."""
-    for volume in spec.get("volumes") or ():
-        yield from ((name, MOUNT) for name in _of_volume(volume))
-    for key in ("initContainers", "containers", "ephemeralContainers"):
-        for container in spec.get(key) or ():
-            yield from ((name, ENV) for name in _of_environment(container))
-
-
-def _of_volume(volume: Object) -> Iterator[str]:
-    """Also what the drivers get that mount a volume: without it they mount it no more."""
-    sources = [
-        (volume.get("secret") or {}).get("secretName"),
-        ((volume.get("csi") or {}).get("nodePublishSecretRef") or {}).get("name"),
-        ((volume.get("flexVolume") or {}).get("secretRef") or {}).get("name"),
-        *((source.get("secret") or {}).get("name") for source in (volume.get("projected") or {}).get("sources") or ()),
-    ]
-    yield from _texts(sources)
-
-
-def _of_environment(container: Object) -> Iterator[str]:
-    one_by_one = ((entry.get("valueFrom") or {}).get("secretKeyRef") or {} for entry in container.get("env") or ())
-    whole = (entry.get("secretRef") or {} for entry in container.get("envFrom") or ())
-    yield from _texts(reference.get("name") for reference in (*one_by_one, *whole))
-
-
-def _texts(values: Iterable[object]) -> Iterator[str]:
-    return (str(value) for value in values if value)
+    for one in references(spec):
+        mounts = mounts_of(spec, one.volume) if one.volume else None
+        path = mounts.path if mounts and one.is_plain else ""
+        yield one.secret, Use(workload, one.way, one.volume, path, mounts.containers if mounts else ())

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from . import _auth, _bulk, _findings, _names
 from ._api import Api, connect
 from ._auth import ConnectionOptions
-from ._consumers import ENV, MOUNT, Use
+from ._consumers import Use
 from ._converge import read
 from ._durations import rfc3339, seconds
 from ._entry import UseCase
@@ -29,6 +29,7 @@ from ._kinds import SECRET, SERVICE_ACCOUNT, Object, Ref, ref_of, uid_of
 from ._legacy_rows import ROW_LABEL
 from ._namespaces import namespace_ref
 from ._redact import Secrets
+from ._secret_references import ENV, MOUNT
 from ._token_secrets import OF_TYPE, TokenSecret
 from ._tracking import tracking_start
 from ._workloads import Uses, read_uses
@@ -222,18 +223,21 @@ def _token(secret: TokenSecret, found: Found, question: Question, now: datetime)
         "unused": since <= now - timedelta(seconds=question.unused_for) if since else None,
         "invalid_since": secret.invalid_since,
         "listed_in_account": secret.ref.name in listed,
-        "mounted_by": _named(users, MOUNT),
-        "env_used_by": _named(users, ENV),
+        "mounted_by": None if users is None else [_mounting(use) for use in users if use.way == MOUNT],
+        "env_used_by": None if users is None else [_named(use) for use in users if use.way == ENV],
         "orphan": account is None or bool(secret.account_uid and secret.account_uid != uid_of(account)),
         "unpopulated": not secret.is_filled,
         "managed_as": found.row_of(secret),
     }
 
 
-def _named(users: Sequence[Use] | None, way: str) -> list[dict[str, str]] | None:
-    if users is None:
-        return None
-    return [{"kind": use.workload.kind.name, "name": use.workload.name} for use in users if use.way == way]
+def _named(use: Use) -> dict[str, Any]:
+    return {"kind": use.workload.kind.name, "name": use.workload.name}
+
+
+def _mounting(use: Use) -> dict[str, Any]:
+    place = {"volume": use.volume, "mount_path": use.path or None, "containers": list(use.containers)}
+    return {**_named(use), **place}
 
 
 def _summary(found: Found, tokens: Sequence[Mapping[str, Any]]) -> dict[str, int]:

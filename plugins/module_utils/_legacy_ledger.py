@@ -81,7 +81,7 @@ class Ledger:
             "last_used": secret.last_used,
             "invalid_since": secret.invalid_since,
             "superseded_at": rfc3339(since) if since else None,
-            "consumers": None if users is None else [as_result(use) for use in users],
+            "consumers": None if users is None else as_result(users),
         }
 
     def _act(self, verb: str, generation: Generation, reason: str) -> None:
@@ -119,9 +119,10 @@ def _shown(one: Generation) -> dict[str, Any]:
     return {"name": one.secret.ref.name, **{key: value for key, value in said.items() if value}}
 
 
-def as_result(use: Use) -> dict[str, str]:
-    """A workload and how it uses a Secret."""
-    return {"kind": use.workload.kind.name, "name": use.workload.name, "way": use.way}
+def as_result(users: Iterable[Use]) -> list[dict[str, str]]:
+    """Workloads and how each uses a Secret, whatever number of its volumes does."""
+    found = dict.fromkeys((use.workload.kind.name, use.workload.name, use.way) for use in users)
+    return [{"kind": kind, "name": name, "way": way} for kind, name, way in found]
 
 
 def _patched(generation: Generation, metadata: Object) -> Generation:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ._errors import InputError
 from ._kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET, Kind, Object, Ref
+from ._shape import suggestion
 
 # those whose template may change
 CHANGEABLE: Mapping[str, Kind] = {
@@ -39,6 +40,35 @@ def pod_spec(kind: Kind, obj: Object) -> Object:
     for key in _PATHS.get(kind, _PATH):
         value = value.get(key) or {}
     return value
+
+
+def pod_metadata(kind: Kind, obj: Object) -> Object:
+    """The metadata of the Pods, as it is in the object; made if there is none."""
+    value = obj
+    for key in (*_PATHS.get(kind, _PATH)[:-1], "metadata"):
+        value = value.setdefault(key, {})
+    return value
+
+
+def changeable(name: str, instead: str) -> Kind:
+    """The kind of that name, whose template can be changed.
+
+    Args:
+        name: as given.
+        instead: what to do about one whose template cannot.
+
+    Raises:
+        InputError: it is not known, or cannot.
+    """
+    if name in IMMUTABLE:
+        raise InputError(
+            f"kind: Kubernetes lets nobody change the template of a {name} that exists",
+            instead,
+            code="immutable_template",
+        )
+    if name not in CHANGEABLE:
+        raise InputError(f"kind: {name} is not known", suggestion(name, CHANGEABLE))
+    return CHANGEABLE[name]
 
 
 def wrapped(ref: Ref, spec: Object) -> Object:
@@ -151,6 +181,28 @@ def owner_of(obj: Object) -> Owner | None:
     """The controller of an object."""
     owners = (one for one in obj["metadata"].get("ownerReferences") or () if one.get("controller"))
     return next((Owner(str(one.get("kind")), str(one.get("name"))) for one in owners), None)
+
+
+def refuse_owned(ref: Ref, obj: Object) -> None:
+    """What another workload makes is changed there.
+
+    Raises:
+        InputError: another one makes it.
+    """
+    owner = owner_of(obj)
+    if owner and owner.is_workload:
+        raise InputError(
+            f"{ref} is made by {owner.kind} {owner.name}, which would undo it",
+            f"name the {owner.kind} instead",
+            code="owned",
+        )
+
+
+def remarks_on(ref: Ref, obj: Object) -> Iterator[str]:
+    """What to say of a workload that somebody else looks after."""
+    owner = owner_of(obj)
+    if owner:
+        yield f"{ref} is made by {owner.kind} {owner.name}, which may undo the change"
 
 
 def excerpt(ref: Ref, obj: Object, volume: str) -> Object:

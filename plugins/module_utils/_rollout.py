@@ -45,6 +45,12 @@ def surrender(obj: Object) -> Object | None:
     return next((one for one in conditions if one.get("reason") == "ProgressDeadlineExceeded"), None)
 
 
+def replaces_pods(kind: Kind, obj: Object) -> bool:
+    """Whether a workload replaces its Pods by itself when its template changes."""
+    strategy = (obj.get("spec") or {}).get("updateStrategy") or {}
+    return kind in _LOOKS and strategy.get("type") != "OnDelete"
+
+
 def progress(kind: Kind, obj: Object, former: Object | None = None) -> Progress | None:
     """How far the Pods of a workload are; None if it does not replace them by itself.
 
@@ -54,16 +60,12 @@ def progress(kind: Kind, obj: Object, former: Object | None = None) -> Progress 
         former: the surrender that was there when the controller had not seen the last change. It stays for a moment
             after that, and means nothing.
     """
-    look = _LOOKS.get(kind)
-    if look is None:
-        return None
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
+    if not replaces_pods(kind, obj):
         return None
     if not is_seen(obj):
         return Progress("its controller has not seen the change")
-    seen, given_up = look(spec, status), surrender(obj)
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    seen, given_up = _LOOKS[kind](spec, status), surrender(obj)
     if given_up and given_up != former and not seen.is_over:
         return Progress(f"{seen.said}, and its controller gave up", stuck=True)
     return seen

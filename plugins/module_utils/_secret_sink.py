@@ -35,6 +35,9 @@ _RECORD = "tokenwright/record"
 _FORMAT = "format"
 _ACCOUNT = "tokenwright/service-account"
 
+# of a sum: enough to tell one token from another
+_DIGITS = 16
+
 _PLACEHOLDER = Record("", None, (), (), "1970-01-01T00:00:00Z")
 
 
@@ -282,6 +285,16 @@ def _differ(one: SecretSink, other: SecretSink) -> bool:
             code="duplicate",
         )
     return True
+
+
+def noted_token(secret: Object) -> str | None:
+    """What tells the token in a Secret from another one, by what we noted at it; None: we noted none.
+
+    Args:
+        secret: its metadata is enough.
+    """
+    record = _record(secret)
+    return record.sha256[:_DIGITS] if record else None
 
 
 def _is_ours(secret: Object) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from ._durations import instant
 from ._kinds import SECRET, Object, Ref, Row
@@ -28,9 +29,11 @@ INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 # in kube-system: since when the server notes the use of long-lived tokens
 TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
 
-# the key of a Secret that holds the token, and how managedFields spells it
+# the key of a Secret that holds the token
 KEY = "token"
-_MANAGED_KEY = f"f:{KEY}"
+
+# how managedFields begins the name of a field
+_FIELD = "f:"
 
 # what the controller adds besides the token: the namespace, and the certificate authority if it knows one
 _KEYS = 2
@@ -125,12 +128,20 @@ def end_of_day(day: str) -> datetime | None:
         return None
 
 
+def keys_by_managers(metadata: Mapping[str, Any]) -> set[str] | None:
+    """The keys of a Secret, by whoever manages them, without a look at what they hold; None: nobody says."""
+    managed = metadata.get("managedFields")
+    if not managed:
+        return None
+    fields = [(entry.get("fieldsV1") or {}).get("f:data") or {} for entry in managed]
+    return {name.removeprefix(_FIELD) for one in fields for name in one if name.startswith(_FIELD)}
+
+
 def _is_filled(row: Row) -> bool:
     """By whoever manages the key; where that was wiped out, by the number of keys."""
-    managed = row.metadata.get("managedFields")
-    if managed:
-        fields = (entry.get("fieldsV1") or {} for entry in managed)
-        return any(_MANAGED_KEY in (one.get("f:data") or {}) for one in fields)
+    keys = keys_by_managers(row.metadata)
+    if keys is not None:
+        return KEY in keys
     try:
         return int(row.cells.get("Data") or 0) >= _KEYS
     except ValueError:

@@ -9,7 +9,6 @@ Source: Kubernetes API, Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -27,7 +26,7 @@ from ._plan import Live, Outcome, Plan
 from ._pod_templates import excerpt, mounts_of, pod_spec, volume_of
 from ._projection import dropped
 from ._redact import Secrets
-from ._rollout import is_seen, progress, surrender
+from ._rollout_wait import wait_for_pods
 from ._volume_desired import ITEM_OPTIONS, LIST, DesiredVolume, refuse_contradictions
 from ._volume_plan import account_ref_of, plan
 from ._volume_risks import risks_in_template, risks_of_projection
@@ -38,9 +37,6 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_findings.ARGUMENT_SPEC,
     **_auth.ARGUMENT_SPEC,
 }
-
-# seconds between two looks at a rollout: the first soon, because many are done at once
-_FIRST_LOOK, _LONGEST_PAUSE = 0.25, 2.0
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
@@ -160,36 +156,8 @@ class Mounter:
             )
 
     def _wait(self, item: DesiredVolume, obj: Object) -> bool | None:
-        """Whether the Pods are those of the template; None if nobody makes them so.
-
-        Raises:
-            ApiError: they are not in time, or will never be.
-        """
-        timeout = item.wait_timeout or 0
-        deadline, pause = time.monotonic() + timeout, _FIRST_LOOK
-        former = None
-        while True:
-            former = former if is_seen(obj) else surrender(obj)
-            seen = progress(item.ref.kind, obj, former)
-            if seen is None or seen.is_over:
-                return None if seen is None else True
-            if seen.stuck or time.monotonic() >= deadline:
-                raise _not_rolled_out(item, seen.said, None if seen.stuck else timeout)
-            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
-            pause = min(pause * 2, _LONGEST_PAUSE)
-            found = self._api.get(item.ref)
-            if found is None:
-                raise _not_rolled_out(item, "it is gone", None)
-            obj = found
-
-
-def _not_rolled_out(item: DesiredVolume, said: str, timeout: int | None) -> ApiError:
-    within = "" if timeout is None else f" within {timeout} seconds"
-    return ApiError(
-        f"the volume is {'in' if item.present else 'out of'} {item.ref}, but its Pods are not new{within}: {said}",
-        code="not_rolled_out",
-        hint=f"see kubectl -n {item.ref.namespace} describe {item.ref.kind.name.lower()} {item.ref.name} and its Pods",
-    )
+        done = f"the volume is {'in' if item.present else 'out of'} {item.ref}"
+        return wait_for_pods(self._api, item.ref, obj, item.wait_timeout or 0, done)
 
 
 def _sources(volume: Object) -> list[Object]:

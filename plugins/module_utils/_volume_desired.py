@@ -14,11 +14,10 @@ from typing import Any
 from . import _names
 from ._durations import seconds
 from ._errors import InputError
-from ._kinds import SERVICE_ACCOUNT, Kind, Object, Ref
-from ._pod_templates import CHANGEABLE, IMMUTABLE
+from ._kinds import SERVICE_ACCOUNT, Object, Ref
+from ._pod_templates import changeable
 from ._projection import SOURCE_OPTIONS, USUAL_PATH, is_certain
 from ._projection_rules import checked_volume, volume_name
-from ._shape import suggestion
 
 LIST = "workloads"
 
@@ -82,7 +81,9 @@ class DesiredVolume:
         Raises:
             InputError: it cannot be right.
         """
-        kind = _kind(item["kind"])
+        kind = changeable(
+            item["kind"], "put the volume into its manifest, with the filter projected_volume, and make it anew"
+        )
         present, name = item["state"] == "present", volume_name(item["volume_name"], "volume_name")
         return cls(
             ref=Ref(kind, _names.namespace(item["namespace"]), _names.object_name(item["name"])),
@@ -113,18 +114,6 @@ class DesiredVolume:
 
     def __str__(self) -> str:
         return f"volume {self.name} of {self.ref}"
-
-
-def _kind(name: str) -> Kind:
-    if name in IMMUTABLE:
-        raise InputError(
-            f"kind: Kubernetes lets nobody change the template of a {name} that exists",
-            "put the volume into its manifest, with the filter projected_volume, and make it anew",
-            code="immutable_template",
-        )
-    if name not in CHANGEABLE:
-        raise InputError(f"kind: {name} is not known", suggestion(name, CHANGEABLE))
-    return CHANGEABLE[name]
 
 
 def _mount_path(value: str) -> str:

@@ -31,10 +31,11 @@ from ._pod_templates import (
     drop_volume,
     field_of,
     mounts_of,
-    owner_of,
     pod_spec,
     put_mount,
     put_volume,
+    refuse_owned,
+    remarks_on,
     set_field,
     volume_of,
     wrapped,
@@ -110,7 +111,7 @@ def plan(desired: DesiredVolume, live: Live, *, check_mode: bool) -> Plan:
         raise ApiError(
             f"{desired.ref} is being deleted", code="terminating", hint="wait until it is gone and run again"
         )
-    _refuse_owned(desired.ref, obj)
+    refuse_owned(desired.ref, obj)
     if not desired.present:
         return _removal(desired, obj)
     notes = (*_missing_account(desired, obj, live, check_mode=check_mode), *_remarks(desired, obj))
@@ -153,20 +154,8 @@ def _missing_account(desired: DesiredVolume, obj: Object, live: Live, *, check_m
     )
 
 
-def _refuse_owned(ref: Ref, obj: Object) -> None:
-    owner = owner_of(obj)
-    if owner and owner.is_workload:
-        raise InputError(
-            f"{ref} is made by {owner.kind} {owner.name}, which would undo it",
-            f"name the {owner.kind} instead",
-            code="owned",
-        )
-
-
 def _remarks(desired: DesiredVolume, obj: Object) -> Iterator[str]:
-    owner = owner_of(obj)
-    if owner:
-        yield f"{desired.ref} is made by {owner.kind} {owner.name}, which may undo the change"
+    yield from remarks_on(desired.ref, obj)
     if desired.ref.kind is REPLICA_SET:
         yield f"{desired.ref} does not replace its Pods: those that are there get the volume when they are made anew"
 

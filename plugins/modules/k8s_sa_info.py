@@ -170,14 +170,43 @@ legacy_tokens:
       returned: always
     mounted_by:
       description:
-        - The workloads that have the Secret mounted, each with C(kind) and C(name). V(null) if the caller may not list
+        - The workloads that have the Secret mounted, once for each volume with it. V(null) if the caller may not list
           them. A Pod that was made by something that does not use the Secret any more is named itself.
       type: list
       elements: dict
       returned: always
+      contains:
+        kind:
+          description:
+            - What it is, for example V(Deployment).
+          type: str
+          returned: always
+        name:
+          description:
+            - Its name.
+          type: str
+          returned: always
+        volume:
+          description:
+            - The name of the volume that the Secret is in.
+          type: str
+          returned: always
+        mount_path:
+          description:
+            - Where that is mounted. V(null) if it is at more than one place or at none, is mounted only in parts
+              (C(subPath)), holds only some keys of the Secret, or something else as well.
+          type: str
+          returned: always
+        containers:
+          description:
+            - The names of the containers that mount it.
+          type: list
+          elements: str
+          returned: always
     env_used_by:
       description:
-        - The same for those that have it in the environment of a container.
+        - The workloads that have it in the environment of a container, each with C(kind) and C(name). V(null) like
+          RV(legacy_tokens[].mounted_by).
       type: list
       elements: dict
       returned: always
@@ -212,6 +241,10 @@ legacy_tokens:
       mounted_by:
         - kind: Deployment
           name: scanner
+          volume: credentials
+          mount_path: /etc/scanner
+          containers:
+            - app
       env_used_by: []
       orphan: false
       unpopulated: false

@@ -28,15 +28,30 @@ COLLECTION = "tokenwright.kubernetes."
 ANSIBLES_OWN = {"changed", "diff", "exception", "failed", "invocation", "warnings"}
 
 # Modules that never change anything.
-READING = {"account_items", "k8s_sa_access", "k8s_sa_diagnose", "k8s_sa_info"}
+READING = {"account_items", "k8s_sa_access", "k8s_sa_diagnose", "k8s_sa_info", "migration_plan"}
 
 WITH_SECRET = {
     "containers": [{"name": "app", "image": "none", "volumeMounts": [{"name": "t", "mountPath": "/etc/token"}]}],
     "volumes": [{"name": "t", "secret": {"secretName": "long-lived"}}],
 }
 
+READING_ENVIRONMENT = {
+    "containers": [
+        {
+            "name": "app",
+            "image": "none",
+            "env": [{"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "long-lived", "key": "token"}}}],
+        }
+    ],
+}
+
 # What is there before the examples of a module begin, because nothing of ours makes it.
 WORKLOADS = {
+    "k8s_sa_consumer": (
+        workload("Deployment", "webshop", READING_ENVIRONMENT),
+        workload("CronJob", "report", READING_ENVIRONMENT),
+        workload("StatefulSet", "queue", WITH_SECRET),
+    ),
     "k8s_sa_volume": (
         workload("Deployment", "webshop"),
         workload("Deployment", "former"),

@@ -56,7 +56,8 @@ def test_every_token_is_found_with_all_that_is_known_of_it(
     assert sorted(found) == ["immutable", "kept", "listed", "suspended", "used"]
     used = found["used"]
     assert (used["service_account"], used["last_used"], used["managed_as"]) == ("app", "2026-01-02", None)
-    assert used["mounted_by"] == [{"kind": "Deployment", "name": "mounts"}]
+    place = {"volume": "t", "mount_path": "/t", "containers": ["c"]}
+    assert used["mounted_by"] == [{"kind": "Deployment", "name": "mounts", **place}]
     assert used["env_used_by"] == [{"kind": "Deployment", "name": "reads"}]
     assert (found["kept"]["managed_as"], found["kept"]["last_used"], found["kept"]["mounted_by"]) == ("kept", None, [])
     assert [name for name, one in found.items() if one["listed_in_account"]] == ["listed"]

@@ -178,6 +178,16 @@ TASKS: list[dict[str, Any]] = [
     {"tokenwright.kubernetes.k8s_sa_diagnose": {"pod": "web", **NS, "audience": "vault", "look_inside": True}},
     {"tokenwright.kubernetes.k8s_sa_diagnose": {"pod": "none", **NS, "kubeconfig": FROM_FILE}},
     {"tokenwright.kubernetes.k8s_sa_diagnose": {**NS, "container": "app"}},
+    {"tokenwright.kubernetes.k8s_sa_consumer": {"name": "env", **NS, "from_secret": "long", "to_secret": "elsewhere"}},
+    {
+        "tokenwright.kubernetes.k8s_sa_consumer": {
+            **NS,
+            "to_secret": "elsewhere",
+            "workloads": [{"name": "no"}, {"name": "web"}, {"name": "env", "wait": True, "wait_timeout": 0}],
+            "kubeconfig": FROM_FILE,
+        }
+    },
+    {"tokenwright.kubernetes.k8s_sa_consumer": {"name": "env", **NS, "to_secret": ["elsewhere"]}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -232,6 +242,15 @@ def put_volumes_in(cluster: Cluster, run_task: Task, namespace: str) -> None:
     assert not made.get("failed"), made["msg"]
 
 
+def lead_to_a_secret(cluster: Cluster, run_task: Task, namespace: str) -> None:
+    """The workload that the play finds where it should be; the Secret is one that another task of it keeps."""
+    reference = {"secretKeyRef": {"name": "long", "key": "token"}}
+    containers = [{"name": "app", "image": "i", "env": [{"name": "TOKEN", "valueFrom": reference}]}]
+    create(cluster, namespace, workload("Deployment", "env", {"containers": containers}))
+    led = run_task("k8s_sa_consumer", name="env", namespace=namespace, from_secret="long", to_secret="elsewhere")
+    assert not led.get("failed"), led["msg"]
+
+
 def secrets_of(cluster: Cluster, namespace: str) -> list[str]:
     """The administrator's key and all that the Secrets hold and nobody may see, as they are and in base64."""
     key = yaml.safe_load(cluster.kubeconfig.read_text())["users"][0]["user"]["client-key-data"]
@@ -259,6 +278,7 @@ def test_both_ways_give_the_same(
     keep_long_lived(run_task, namespace, tmp_path)
     put_volumes_in(cluster, run_task, namespace)
     create(cluster, namespace, pod("web", {"serviceAccountName": "app", **pod_of()}))
+    lead_to_a_secret(cluster, run_task, namespace)
     run_task(
         "k8s_sa_binding",
         name="grant",
@@ -298,6 +318,7 @@ def test_both_ways_give_the_same(
         "gathered", "gathered", "invalid_option",
         "up_to_date", "changed" if check else "failed", "invalid_option",
         "not_known", "not_found", "invalid_option",
+        "up_to_date", "failed", "invalid_option",
     ]  # fmt: skip
     inventory = [(one["name"], one["namespace"]) for one in results["here"][22]["legacy_tokens"]]
     assert inventory == [("long", namespace)]
@@ -363,12 +384,14 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["default"]}},
         {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", "fs_group": 65534}},
         {"tokenwright.kubernetes.k8s_sa_diagnose": {"pod": "web"}},
+        {"tokenwright.kubernetes.k8s_sa_consumer": {"name": "env", "from_secret": "none", "to_secret": "long"}},
     ]
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web"}}
     web = pod("web", {"serviceAccountName": "web", **pod_of()})
-    create(cluster, namespace, workload("Deployment", "web"), account, web)
+    whole = {"containers": [{"name": "app", "image": "i", "envFrom": [{"secretRef": {"name": "none"}}]}]}
+    create(cluster, namespace, workload("Deployment", "web"), workload("Deployment", "env", whole), account, web)
     defaults = {"group/tokenwright.kubernetes.k8s_sa": "{{ connection }}"}
     play = [{**LOCALHOST, "vars": {"connection": options}, "module_defaults": defaults, "tasks": tasks}]
     done = run_playbook(play, env={"K8S_AUTH_KUBECONFIG": "/no/such/file"})
     assert done.rc == 0, done.stdout
-    assert done.changed == 5
+    assert done.changed == 6

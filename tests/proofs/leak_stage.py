@@ -19,6 +19,7 @@ import jwt
 import yaml
 from cluster.controlplane import Cluster
 from cluster.files import write_private
+from faults import legacy
 from faults.workloads import create, template_of, workload
 from proofs.leak_secrets import Secret, tokens_in
 
@@ -88,6 +89,7 @@ def set_up(cluster: Cluster, namespace: str, directory: Path) -> Stage:
     stage.known += [Secret(name, value) for name, value in values.items()]
     stage.known += _plant(stage, values["password"])
     stage.known.append(_make_workload(stage))
+    stage.known.append(_make_reader(cluster, namespace))
     stage.known.append(Secret("the administrator's key", cluster.client_cert("admin")[1].read_text()))
     stage.variables |= _variables(stage, values)
     write_private(directory / "variables.json", json.dumps(stage.variables))
@@ -126,6 +128,16 @@ def _make_workload(stage: Stage) -> Secret:
     manifest["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(manifest)}
     create(stage.cluster, stage.namespace, manifest)
     return password
+
+
+def _make_reader(cluster: Cluster, namespace: str) -> Secret:
+    """A workload with a long-lived token in its environment."""
+    legacy.make(cluster, namespace, "long-lived")
+    legacy.filled(cluster, namespace, "long-lived")
+    deployment = legacy.deployment("reader", legacy.reading("long-lived"))
+    cluster.kubectl("create", "-n", namespace, "-f", "-", input=json.dumps(deployment))
+    token = cluster.kubectl("get", "secret/long-lived", "-n", namespace, "-o", "jsonpath={.data.token}").stdout
+    return Secret("a long-lived token", base64.b64decode(token).decode())
 
 
 def _credentials(stage: Stage) -> dict[str, str]:

@@ -503,6 +503,31 @@ VOLUMES = (
     Case("a volume taken out", {"name": "web", "state": "absent", **_KEY}, module=_VOLUME, quick=True),
 )
 
+_CONSUMER = f"{_PREFIX}k8s_sa_consumer"
+
+
+def _leads(secret: str, **more: Any) -> dict[str, Any]:
+    """Options for a workload that has a token in its environment."""
+    return {"name": "reader", "namespace": "{{ ns }}", "to_secret": secret, **more}
+
+
+# With a token in the Secret that is looked at, and in the one before it
+CONSUMERS = (
+    Case("a token in a Secret", _file("read", sinks=[{"type": "secret", "name": "read"}]), quick=True),
+    Case("a workload is led to it", _leads("read", from_secret="long-lived"), module=_CONSUMER, quick=True),
+    Case("the workload again", _leads("read"), module=_CONSUMER),
+    Case("and back", _leads("long-lived", from_secret="read"), module=_CONSUMER),
+    Case("a workload to nothing", _leads("nothing", from_secret="long-lived"), module=_CONSUMER, says="nothing"),
+    Case("a workload that uses neither", _leads("read"), module=_CONSUMER, says="uses no Secret"),
+    Case(
+        "a workload by somebody without rights",
+        _leads("read", **_CONNECTION, api_key="{{ stranger_key }}"),
+        module=_CONSUMER,
+        says="forbidden",
+    ),
+    Case("a workload and a mistake", _leads("read", **_INLINE, wait="soon"), module=_CONSUMER, says="wait"),
+)
+
 # With the credential in the environment
 ENVIRONMENT = (
     Case("a file", _file("file")),
@@ -525,6 +550,7 @@ CASES = (
     *INVENTORIES,
     *DIAGNOSES,
     *VOLUMES,
+    *CONSUMERS,
 )
 
 

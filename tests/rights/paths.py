@@ -1183,6 +1183,31 @@ def volume_taken_out(stage: Stage) -> Result:
     return stage.change(VOLUME, name=name, state="absent")
 
 
+# k8s_sa_consumer
+
+CONSUMER = "k8s_sa_consumer"
+
+
+def reader(stage: Stage, kind: str = "Deployment") -> dict[str, str]:
+    """A workload with a Secret in its environment, and another Secret that it is to use."""
+    former, secret = (stage.create("Secret", suffix, stringData={"token": "x"}) for suffix in ("former", "next"))
+    one = {"secretKeyRef": {"name": former, "key": "token"}}
+    containers = [{"name": "app", "image": "i", "env": [{"name": "TOKEN", "valueFrom": one}]}]
+    create(stage.cluster, stage.namespace, workload(kind, stage.caller, {"containers": containers}))
+    return {"kind": kind, "name": stage.caller, "from_secret": former, "to_secret": secret}
+
+
+@path("mounter", "renewer", needs=["get deployments", "update deployments", "get secrets"])
+@path("mounter", "provisioner", needs=["get deployments", "update deployments", "get secrets"])
+def workload_led_to_another_secret(stage: Stage) -> Result:
+    return stage.change(CONSUMER, **reader(stage))
+
+
+@path("mounter", "renewer", needs=["get cronjobs", "update cronjobs", "get secrets"])
+def scheduled_workload_led_to_another_secret(stage: Stage) -> Result:
+    return stage.change(CONSUMER, **reader(stage, "CronJob"))
+
+
 # Playbooks
 
 
@@ -1262,6 +1287,60 @@ def playbook_revoke(stage: Stage) -> Result:
 def playbook_verify_access(stage: Stage) -> Result:
     stage.prepare(GRANT, **grant(stage, name=account(stage)))
     return stage.playbook("verify_access", listed(stage))
+
+
+def to_be_migrated(stage: Stage) -> list[dict[str, Any]]:
+    """A token that a Deployment has in its environment, one that another has mounted, and one in a file."""
+    account(stage)
+    names = {way: stage.named(way) for way in ("env", "mount", "file")}
+    for name in names.values():
+        legacy.make(stage.cluster, stage.namespace, name, account=stage.caller)
+        legacy.filled(stage.cluster, stage.namespace, name)
+    for way, pod in (("env", legacy.reading(names["env"])), ("mount", legacy.mounting(names["mount"]))):
+        create(stage.cluster, stage.namespace, legacy.deployment(names[way], pod))
+    place = {"volume_name": "t", "mount_path": "/t", "fs_group": 5}
+    sinks = [{"type": "secret", "name": stage.named("minted")}]
+    workloads = [{"name": names["env"], "wait": False}]
+    more: dict[str, dict[str, Any]] = {
+        "env": {"tokens": [{"sinks": sinks, "workloads": workloads}]},
+        "mount": {"volumes": [{"name": names["mount"], "wait": False, **place}]},
+        "file": {"tokens": [{"dest": stage.file("token"), "handle": stage.named("handle")}]},
+    }
+    common = {"namespace": stage.namespace, "service_account": stage.caller}
+    return [{"secret": name, **common, **more[way]} for way, name in names.items()]
+
+
+MIGRATES = [
+    *INVENTORY,
+    *["get serviceaccounts", "create serviceaccounts/token", "create tokenreviews"],
+    *["get secrets", "create secrets", "patch secrets"],
+    *["get deployments", "update deployments"],
+]
+MIGRATORS = ("inspector", "usage-reader", "renewer", "revoker", "mounter", "token-reviewer")
+
+
+@path(*MIGRATORS, needs=MIGRATES)
+def playbook_migrate_legacy(stage: Stage) -> Result:
+    return stage.playbook("migrate_legacy", [], migrate_list=to_be_migrated(stage), migrate_unused_for=0)
+
+
+@path(*MIGRATORS, needs=[*MIGRATES, "delete secrets"])
+def playbook_migrate_legacy_to_the_end(stage: Stage) -> Result:
+    entries = to_be_migrated(stage)
+    moving = {"migrate_list": entries, "migrate_unused_for": 0, "migrate_quiet_for": 0}
+    with legacy.tracked_since(stage.cluster, "2020-01-01"):
+        stage.playbook("migrate_legacy", [], **moving)
+        for entry in entries:
+            days = [f"{label}=2026-01-01" for label in (legacy.LAST_USED, legacy.INVALID_SINCE)]
+            legacy.label(stage.cluster, stage.namespace, entry["secret"], *days)
+        return stage.playbook("migrate_legacy", [], **moving, migrate_until="delete")
+
+
+@path(*MIGRATORS, needs=[*MIGRATES, "delete secrets"])
+def playbook_migrate_legacy_and_back(stage: Stage) -> Result:
+    moving = {"migrate_list": to_be_migrated(stage), "migrate_unused_for": 0}
+    stage.playbook("migrate_legacy", [], **moving)
+    return stage.playbook("migrate_legacy", [], **moving, migrate_undo=True)
 
 
 # Roles without playbooks of their own

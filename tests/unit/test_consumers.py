@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._consumers import uses
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kinds import (
     CRON_JOB,
@@ -103,3 +105,34 @@ def test_a_secret_of_that_name_elsewhere_is_another_one() -> None:
     elsewhere = pod("p", MOUNTS)
     elsewhere["metadata"]["namespace"] = "other"
     assert uses({POD: [elsewhere]}).keys() == {("other", "tok")}
+
+
+def mounting(volume: Object, *mounts: Object) -> Object:
+    """One container for each mount."""
+    containers = [{"name": f"c{number}", "volumeMounts": [mount]} for number, mount in enumerate(mounts)]
+    return {"volumes": [{"name": "v", **volume}], "containers": containers}
+
+
+WHOLE: Object = {"secret": {"secretName": "tok"}}
+AT_A: Object = {"name": "v", "mountPath": "/a"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "containers"),
+    [
+        (mounting(WHOLE, AT_A), "/a", ("c0",)),
+        (mounting(WHOLE, AT_A, AT_A, {"name": "w", "mountPath": "/w"}), "/a", ("c0", "c1")),
+        (mounting(WHOLE, AT_A, {**AT_A, "mountPath": "/b"}), "", ("c0", "c1")),
+        (mounting(WHOLE, {**AT_A, "subPath": "token"}), "", ("c0",)),
+        (mounting(WHOLE), "", ()),
+        (mounting({"secret": {"secretName": "tok", "items": [{"key": "token", "path": "t"}]}}, AT_A), "", ("c0",)),
+        (mounting({"projected": {"sources": [{"secret": {"name": "tok"}}]}}, AT_A), "", ("c0",)),
+        (mounting({"csi": {"driver": "d", "nodePublishSecretRef": {"name": "tok"}}}, AT_A), "", ("c0",)),
+    ],
+    ids=["whole", "in two containers", "at two paths", "in parts", "nowhere", "some keys", "among others", "driver"],
+)
+def test_the_place_is_told_where_something_else_could_take_it(
+    spec: Object, path: str, containers: tuple[str, ...]
+) -> None:
+    (use,) = uses({POD: [pod("p", spec)]})["ci", "tok"]
+    assert (use.way, use.volume, use.path, use.containers) == ("mount", "v", path, containers)

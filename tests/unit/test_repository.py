@@ -24,7 +24,7 @@ PLUGINS = ROOT / "plugins"
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text())
 COLLECTION = f"{GALAXY['namespace']}.{GALAXY['name']}"
 MODULES = sorted((PLUGINS / "modules").glob("*.py"))
-CONNECTING = [path for path in MODULES if path.stem != "account_items"]
+CONNECTING = [path for path in MODULES if path.stem not in ("account_items", "migration_plan")]
 ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 
 # Who may import whom in plugins/module_utils: a file only from its own layer and those above it in this table. A new
@@ -50,16 +50,17 @@ LAYERS = (
         "_kubeconfig",
         "_legacy_rows",
         "_lifetime",
+        "_lists",
     }
     | {"_names", "_namespaces", "_plan", "_pod_diagnosis", "_pod_templates", "_pod_tokens", "_projection"}
-    | {"_projection_rules", "_rbac", "_redact", "_remedies"}
-    | {"_risk_patterns", "_risks", "_rollout", "_scopes", "_secret_formats", "_served", "_shape", "_token_info"}
-    | {"_token_secrets", "_volume_risks", "_yaml"},
+    | {"_projection_rules", "_rbac", "_redact", "_remedies", "_risk_patterns", "_risks", "_rollout", "_scopes"}
+    | {"_secret_formats", "_secret_references", "_served", "_shape", "_token_info", "_token_secrets"}
+    | {"_volume_risks", "_yaml"},
     # input and output
     {"_api", "_auth", "_client", "_exec", "_failures", "_files", "_obstacles", "_pool", "_transport", "_websocket"},
     # what use cases are made with
     {"_access_reviews", "_bulk", "_converge", "_discovery", "_entry", "_inside", "_policy", "_reviews", "_sets"}
-    | {"_live_account", "_tracking", "_workloads"},
+    | {"_live_account", "_rollout_wait", "_tracking", "_workloads"},
     # the places of a token
     {"_file_sink", "_kubeconfig_sink", "_secret_sink", "_sinks", "_tenants", "_workshop"},
     # the life of a token
@@ -70,17 +71,22 @@ LAYERS = (
     {"_grant_desired", "_grant_difference", "_grant_plan", "_grant_risks"},
     # volumes
     {"_volume_desired", "_volume_plan"},
+    # the Secrets that workloads use
+    {"_repoint_desired", "_repoint_plan"},
     # use cases: one for each module
-    {"_access", "_binding", "_diagnosis", "_inventory", "_legacy_token", "_service_account", "_token", "_volume"},
+    {"_access", "_binding", "_diagnosis", "_inventory", "_legacy_token", "_repoint", "_service_account", "_token"}
+    | {"_volume"},
     # all use cases from one list
-    {"_account_kinds", "_account_summary", "_accounts"},
+    {"_account_kinds", "_account_summary", "_accounts", "_migration", "_migration_report", "_migration_state"},
 )
 _USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
 PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
-    "action": _USE_CASES | {"_account_kinds", "_accounts", "_errors", "_here", "_names", "_plain", "_shape"},
-    "plugin_utils": {"_client", "_entry", "_plain"},
+    "action": _USE_CASES
+    | {"_account_kinds", "_accounts", "_entries", "_errors", "_here", "_migration", "_migration_report"}
+    | {"_migration_state", "_names", "_plain", "_shape"},
+    "plugin_utils": {"_client", "_entry", "_errors", "_lists", "_plain"},
     "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"}
     | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
 }
