@@ -23,6 +23,7 @@ from cluster.controlplane import Cluster
 from cluster.kit import KitError
 from cluster.requirements import why_no_node
 from faults.proxy import FaultProxy
+from hypothesis import HealthCheck, settings
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
     _access,
@@ -39,6 +40,11 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry impo
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
+
+# Nothing is judged by the clock of a busy machine. A run has over fifty properties: half of the usual number of examples
+# for each keeps it short.
+settings.register_profile("untimed", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 USE_CASES = {
     "k8s_legacy_token": _legacy_token.USE_CASE,

@@ -12,14 +12,9 @@ import base64
 import json
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kubeconfig import Entry
-
-# a run has some fifty properties: half of the usual number of examples for each keeps it short
-settings.register_profile("untimed", deadline=None, max_examples=50)
-settings.load_profile("untimed")
 
 # printable ASCII
 plain_text = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E))
