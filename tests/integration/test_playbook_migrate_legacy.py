@@ -91,6 +91,8 @@ def mounter(server: str) -> Item:
     mount = {"name": "credentials", "mountPath": "/credentials", "readOnly": True}
     spec = pod_spec(server, **container("/credentials", volumeMounts=[mount]))
     spec["volumes"] = [{"name": "credentials", "secret": {"secretName": "mounter-token"}}]
+    # it pays no heed to being asked to end, so that it is still there for a while when its successor is
+    spec["terminationGracePeriodSeconds"] = 4
     return deployment("mounter", spec)
 
 
