@@ -41,8 +41,8 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._entry impo
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTIONS = ROOT / ".cache" / "collections"
 
-# Nothing is judged by the clock of a busy machine. A run has over fifty properties: half of the usual number of examples
-# for each keeps it short.
+# Nothing is judged by the clock of a busy machine. A run has over fifty properties: half of the usual number of
+# examples for each keeps it short.
 settings.register_profile("untimed", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
