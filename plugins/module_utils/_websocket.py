@@ -19,6 +19,8 @@ SWITCHING = 101
 
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CLOSE = 0x8
+# parts and messages, how it ends, whether the other is there; nothing else, and no bit before them, means anything
+_KINDS = frozenset({0x0, 0x1, 0x2, _CLOSE, 0x9, 0xA})
 # a longer one says so, and how long its length is
 _SHORT = 125
 _LENGTHS = {126: 2, 127: 8}
@@ -82,6 +84,8 @@ class Stream:
 
     def _frame(self, limit: int) -> tuple[bool, int, bytes]:
         first, second = self._take(2)
+        if first & 0x7F not in _KINDS:
+            raise self._broken("what came is not said in the words of a websocket")
         # a server that masked what it sends would have its highest bit set, and no length fits that
         length = int.from_bytes(self._take(_LENGTHS[second]), "big") if second in _LENGTHS else second
         if length > limit or (second > _SHORT and second not in _LENGTHS):

@@ -69,6 +69,8 @@ def test_messages_are_what_the_server_said(data: bytes, expected: list[bytes]) -
 
 BROKEN: list[tuple[bytes, str]] = [
     (b"", "broke before"),
+    (b"hunter2" * 20, "words of a websocket"),
+    (frame(0x3, b"a") + END, "words of a websocket"),
     (frame(BINARY, b"a"), "broke before"),
     ((frame(BINARY, b"abc") + END)[:3], "broke before"),
     (frame(BINARY, b"x" * 300)[:3], "broke before"),
