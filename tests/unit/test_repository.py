@@ -71,13 +71,15 @@ LAYERS = (
     # use cases: one for each module
     {"_access", "_binding", "_inventory", "_legacy_token", "_service_account", "_token", "_volume"},
     # all use cases from one list
-    {"_account_kinds", "_account_summary", "_accounts"},
+    {"_account_kinds", "_account_summary", "_accounts", "_presets"},
 )
 _USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
 PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
-    "action": _USE_CASES | {"_account_kinds", "_accounts", "_errors", "_here", "_names", "_plain", "_shape"},
+    "action": _USE_CASES
+    | {"_account_kinds", "_accounts", "_errors", "_here", "_names", "_plain"}
+    | {"_preset_files", "_shape"},
     "plugin_utils": {"_client", "_entry", "_plain"},
     "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"}
     | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
