@@ -17,7 +17,7 @@ from conftest import ROOT, Play
 # the README of a role has its own test beside the role's
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "examples/README.md"),
-    *("docs/rights.md", "docs/risks.md", "docs/tokens.md", "docs/volumes.md"),
+    *("docs/presets.md", "docs/rights.md", "docs/risks.md", "docs/tokens.md", "docs/volumes.md"),
 )
 BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from tools.presets import DOCUMENT, END, START, is_for_accounts, presets, written
 
 from ansible_collections.tokenwright.kubernetes.plugins.action.account_items import account_items
@@ -426,3 +427,13 @@ def test_who_knows_no_presets_says_so() -> None:
 def _call(name: str) -> Item:
     values = {"namespace": "shop", "account": "target", "project": "p"}
     return {"name": name, **{key: values[key] for key in PRESETS[name].get("parameters") or ()}}
+
+
+def test_what_the_role_says_of_presets_is_so() -> None:
+    text = (DOCUMENT.parent.parent / "roles/service_accounts/README.md").read_text("utf-8").partition("## Presets")[2]
+    block, shown = re.findall(r"^```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[:2]
+    found = account_items(yaml.safe_load(block)["service_accounts_list"])
+    grant = next(grant for grant in found["bindings"] if grant["name"].startswith("ci:"))
+    table = next(table for table in found["access"] if table["namespace"] == "ci")
+    assert f"grant    {grant['name']} in {grant['namespace']}\n" in shown
+    assert f"proven: {len(table['can'])} allowed, {len(table['cannot'])} refused\n" in shown
