@@ -144,14 +144,15 @@ def table(own: Mapping[str, Any], place: str, presets: Sequence[Applied], namesp
         InputError: an entry cannot be understood.
     """
     can, cannot = [*_listed(own.get("can"))], [*_listed(own.get("cannot"))]
-    allowed = set(entries_of(can, f"{place}.can", namespace))
-    for preset in presets:
+    allowed = [entries_of(can, f"{place}.can", namespace)]
+    allowed += [entries_of(preset.can, f"{preset.place}.access.can", namespace) for preset in presets]
+    for number, preset in enumerate(presets, 1):
         can += preset.can
-        allowed |= set(entries_of(preset.can, f"{preset.place}.access.can", namespace))
-    for preset in presets:
+        # a preset that contradicts itself is a mistake, and is found out as one
+        others = [entry for of, entries in enumerate(allowed) if of != number for entry in entries]
         entries = entries_of(preset.cannot, f"{preset.place}.access.cannot", namespace)
-        cannot += [str(entry) for entry in entries if not _is_allowed(entry, allowed)]
-    said = {**own, "can": list(can), "cannot": cannot}
+        cannot += [str(entry) for entry in entries if not _is_allowed(entry, others)]
+    said = {**own, "can": can, "cannot": cannot}
     return {key: value for key, value in said.items() if value or key in own}
 
 

@@ -192,6 +192,12 @@ def test_what_one_preset_needs_is_not_refused_by_another() -> None:
     assert "create pods in any namespace" not in table["cannot"]
 
 
+def test_a_preset_that_contradicts_itself_is_a_mistake() -> None:
+    own = {"mine": {"grants": [{"role": "r"}], "access": {"can": ["get pods"], "cannot": ["get pods"]}}}
+    with pytest.raises(InputError, match="'get pods in ci' is in can and in cannot"):
+        account_items([account(preset="mine")], None, own)
+
+
 def test_without_a_proof() -> None:
     found = account_items([account(preset={"name": "jenkins", "access": False})])
     assert (len(found["bindings"]), found["access"]) == (1, [])
