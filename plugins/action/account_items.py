@@ -18,9 +18,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import _names
-from ..module_utils._account_kinds import ACCOUNT, KEYS, kind, refuse_shared_places
-from ..module_utils._accounts import Account, items, read_accounts, refuse_beyond
+from ..module_utils._account_kinds import ACCOUNT, KEYS, LIST, kind, refuse_shared_places
+from ..module_utils._accounts import Account, items, presets_in, read_accounts, refuse_beyond
 from ..module_utils._errors import InputError
+from ..module_utils._lists import parsed
 from ..module_utils._shape import called
 from ..plugin_utils._entries import checked_entries
 from ..plugin_utils._plain import plain
@@ -36,7 +37,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS = frozenset({"accounts", "set_name", "prune", "allowed_namespaces"})
+    _VALID_ARGS = frozenset({"accounts", "set_name", "prune", "allowed_namespaces", "presets"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The items, which Ansible does not show: a place's connection may hold a credential."""
@@ -44,7 +45,7 @@ class ActionModule(ActionBase):
         args = plain(self._task.args)
         try:
             _check_set(args.get("set_name"), args.get("prune"))
-            found = account_items(args.get("accounts"), _namespaces(args))
+            found = account_items(args.get("accounts"), _namespaces(args), args.get("presets"))
         except InputError as error:
             return {"failed": True, "changed": False, "msg": str(error)}
         return {"changed": False, "_ansible_no_log": True, **found}
@@ -68,20 +69,37 @@ def _namespaces(args: Mapping[str, Any]) -> list[str] | None:
     return [_names.namespace(name, f"{option}[{index}]") for index, name in enumerate(given)]
 
 
-def account_items(given: object, namespaces: Sequence[str] | None = None) -> dict[str, Any]:
-    """The items of every module.
+def account_items(given: object, namespaces: Sequence[str] | None = None, own_presets: object = None) -> dict[str, Any]:
+    """The items of every module, and the presets that the list names.
 
     Args:
         given: the list, or its JSON or YAML text.
         namespaces: the only ones that may be in it; None: all may.
+        own_presets: further presets by their names.
 
     Raises:
         InputError: something in the list cannot be right by the rules of the modules, or goes beyond the namespaces.
     """
-    accounts = read_accounts(given)
+    accounts_given = parsed(given, LIST)
+    presets = _presets(presets_in(accounts_given), own_presets)
+    accounts = read_accounts(accounts_given, presets)
     _check(accounts)
     refuse_beyond(accounts, namespaces)
-    return items(accounts, datetime.now(timezone.utc))
+    named = {name: content for name, content in presets.items() if content is not None}
+    return {**items(accounts, datetime.now(timezone.utc)), "presets": named}
+
+
+def _presets(wanted: set[str], own: object) -> dict[str, Any]:
+    """Those that may be named, with the content of those that are; who has one of the same name means that."""
+    if own is not None and not isinstance(own, Mapping):
+        raise InputError(f"service_accounts_presets is {called(own)}, not a mapping", "write NAME: {grants: ...}")
+    if not wanted:
+        return {}
+    # files are read for those who name one, and nothing is loaded for others
+    from ..plugin_utils._preset_files import shipped  # noqa: PLC0415 - see above
+
+    others = {str(name): content or {} if str(name) in wanted else None for name, content in (own or {}).items()}
+    return {**shipped(wanted - others.keys()), **others}
 
 
 def _check_set(set_name: object, prune: object) -> None:

@@ -17,10 +17,13 @@ from ..module_utils._errors import InputError
 from ..plugin_utils._plain import plain
 
 
-def account_summary(value: object, check_mode: bool = False, **results: Mapping[str, Any]) -> list[str]:
+def account_summary(
+    value: object, check_mode: bool = False, presets: Mapping[str, Any] | None = None, **results: Mapping[str, Any]
+) -> list[str]:
     """The lines of the summary."""
     try:
-        return summary(read_accounts(plain(value)), Results.gather(**results), check_mode=check_mode)
+        accounts = read_accounts(plain(value), plain(presets or {}))
+        return summary(accounts, Results.gather(**results), check_mode=check_mode)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
 

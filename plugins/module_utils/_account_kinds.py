@@ -74,6 +74,10 @@ def refuse_shared_places(tokens: Sequence[tuple[str, Any]], long_lived: Sequence
 # the role variable, in messages
 LIST = "service_accounts_list"
 
+# names a preset, at an account or at an entry of these keys
+PRESET = "preset"
+REFERRING = ("tokens", "volumes")
+
 # a token belongs to the account it is listed under, and a role hands nothing back
 _NOT_IN_A_TOKEN = {
     "service_account": "it is the account that the token is listed under",

@@ -10,12 +10,13 @@ say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from ._account_kinds import ACCOUNT, KEYS, LIST, kind
+from ._account_kinds import ACCOUNT, KEYS, LIST, PRESET, REFERRING, kind
 from ._durations import instant
 from ._errors import InputError
 from ._lists import Entry, Item, elements, known_keys, parsed, refuse_twice
@@ -52,18 +53,36 @@ class Account:
         return not item.get("expires_at") or now < instant(item["expires_at"], f"{self.declared.place}.expires_at")
 
 
-def read_accounts(given: object) -> tuple[Account, ...]:
+def presets_in(given: object) -> set[str]:
+    """The presets that a list names, as far as it has the form of one."""
+    entries = [entry for entry in _elements_of(given) if isinstance(entry, Mapping)]
+    named = [one for entry in entries for one in _elements_of(entry.get(PRESET), entry.get(PRESET))]
+    within = (element for entry in entries for key in REFERRING for element in _elements_of(entry.get(key)))
+    named += [element[PRESET] for element in within if isinstance(element, Mapping) and PRESET in element]
+    return {str(one.get("name")) if isinstance(one, Mapping) else str(one) for one in named if one is not None}
+
+
+def _elements_of(given: object, *otherwise: object) -> Iterable[Any]:
+    """Those of a list; whatever else it is, is somebody else's to judge."""
+    return given if isinstance(given, list) else otherwise
+
+
+def read_accounts(given: object, presets: Mapping[str, Any] = MappingProxyType({})) -> tuple[Account, ...]:
     """The accounts of a list, or of its JSON or YAML text.
+
+    Args:
+        given: the list.
+        presets: those that it may name, as data; None where it does not name one.
 
     Raises:
         InputError: something is not where it belongs, unknown, missing or there twice; types and values are not
             looked at.
     """
-    accounts = tuple(_account(entry, place) for entry, place in elements(parsed(given, LIST), LIST))
+    accounts = tuple(_account(entry, place, presets) for entry, place in elements(parsed(given, LIST), LIST))
     refuse_twice("account", ((account.title, account.declared.place) for account in accounts), _TOGETHER)
     grants = (grant for account in accounts for grant in account.grants)
-    apart = "give one of them a name of its own"
-    refuse_twice("grant", ((title_of_grant(grant.item), grant.place) for grant in grants), apart)
+    named = ((title_of_grant(grant.item), grant.place) for grant in grants)
+    refuse_twice("grant", named, "give one of them a name of its own", {f".{PRESET}": "name the preset once"})
     long_lived = (token for account in accounts for token in account.legacy_tokens)
     refuse_twice("legacy token", ((title_of_legacy(token.item), token.place) for token in long_lived), _TOGETHER)
     volumes = (volume for account in accounts for volume in account.volumes)
@@ -140,15 +159,53 @@ def _tokens_of(account: Account, tokens: Sequence[Entry], now: datetime) -> Iter
         yield item
 
 
-def _account(given: object, place: str) -> Account:
+def _account(given: object, place: str, presets: Mapping[str, Any]) -> Account:
     own = kind(ACCOUNT).options
-    entry = known_keys(given, {**own, **{key: {} for key in KEYS}}, place, {})
+    entry = known_keys(given, {**own, **{key: {} for key in (*KEYS, PRESET)}}, place, {})
     item = {key: value for key, value in entry.items() if key in own}
     for key in ("name", "namespace"):
         if item.get(key) in (None, ""):
             raise InputError(f"{place}: {key} is missing", "every account needs a name and a namespace")
-    has = {key: tuple(_entries(key, entry[key], f"{place}.{key}", item)) for key in KEYS if entry.get(key) is not None}
+    has = {
+        key: tuple(_entries(key, _referring(key, entry[key], f"{place}.{key}", item, presets), f"{place}.{key}", item))
+        for key in KEYS
+        if entry.get(key) is not None
+    }
+    if entry.get(PRESET) is not None:
+        has = _with_presets(has, entry[PRESET], f"{place}.{PRESET}", item, presets)
     return Account(Entry(place, item), **has)
+
+
+def _referring(key: str, given: object, place: str, account: Item, presets: Mapping[str, Any]) -> object:
+    """The same, with what entries that refer to a preset have of it."""
+    if key not in REFERRING or not any(isinstance(one, Mapping) and PRESET in one for one in _elements_of(given)):
+        return given
+    # known when the first preset is met, as all that most lists do not have
+    from ._presets import entry_with
+
+    return [
+        entry_with(element, key, where, presets, account)
+        if isinstance(element, Mapping) and PRESET in element
+        else element
+        for element, where in elements(given, place)
+    ]
+
+
+def _with_presets(
+    has: dict[str, tuple[Entry, ...]], given: object, place: str, account: Item, presets: Mapping[str, Any]
+) -> dict[str, tuple[Entry, ...]]:
+    """What an account has, with the grants of its presets and what is to be proven of them."""
+    from ._presets import applied, table
+
+    named = list(elements(given, place)) if isinstance(given, list) else [(given, place)]
+    those = [applied(one, where, presets, account) for one, where in named]
+    grants = has.get("grants", ())
+    for preset in those:
+        grants += tuple(_entries("grants", list(preset.grants), f"{preset.place}.grants", account))
+    own = has["access"][0] if "access" in has else Entry(f"{place}.access", _of_account({}, place, account))
+    proof = Entry(own.place, table(own.item, own.place, those, account["namespace"]))
+    is_proven = any(proof.item.get(key) for key in ("can", "cannot"))
+    return {**has, "grants": grants, **({"access": (proof,)} if is_proven else {})}
 
 
 def _entries(key: str, given: object, place: str, account: Item) -> Iterator[Entry]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ._errors import InputError
@@ -18,6 +19,7 @@ with suppress(ImportError):  # Ansible itself cannot do without it, and this run
     import yaml
 
 Item: TypeAlias = "dict[str, Any]"
+_NONE: Mapping[str, str] = MappingProxyType({})
 # for options of a module that are not taken: why, by their names; the keys are the ids of what is taken
 Hints: TypeAlias = "Mapping[int, Mapping[str, str]]"
 
@@ -96,13 +98,16 @@ def _check_inner(value: object, rule: Mapping[str, Any], place: str, hints: Hint
         known_keys(element, suboptions, where, hints)
 
 
-def refuse_twice(what: str, identities: Iterable[tuple[str, str]], hint: str) -> None:
+def refuse_twice(
+    what: str, identities: Iterable[tuple[str, str]], hint: str, others: Mapping[str, str] = _NONE
+) -> None:
     """Refuse what is in the list twice.
 
     Args:
         what: what it is, for the message.
         identities: what may be there once, each with its place.
         hint: what to do about it.
+        others: hints of their own, by what the second place holds.
 
     Raises:
         InputError: something is.
@@ -110,5 +115,6 @@ def refuse_twice(what: str, identities: Iterable[tuple[str, str]], hint: str) ->
     first: dict[str, str] = {}
     for identity, place in identities:
         if identity in first:
-            raise InputError(f"{place}: the {what} {identity} is at {first[identity]} already", hint)
+            fitting = next((other for part, other in others.items() if part in place), hint)
+            raise InputError(f"{place}: the {what} {identity} is at {first[identity]} already", fitting)
         first[identity] = place

@@ -16,7 +16,7 @@ author:
   - tokenwright contributors (@tokenwright)
 description:
   - Takes the list of the role P(tokenwright.kubernetes.service_accounts#role) apart into the lists that the modules of
-    this collection take, and fills in what grants and tokens leave open.
+    this collection take, and fills in what grants and tokens leave open. What an account has by a preset is among them.
   - The whole list is checked by the rules of the modules. Nothing is sent to a cluster.
   - Ansible does not show the result, because the connection of a token's place may hold a credential; what is
     registered is complete.
@@ -27,6 +27,11 @@ options:
         of such a list.
       - See the option C(service_accounts_list) of the role, which is what messages call it.
     type: raw
+  presets:
+    description:
+      - Presets that the list may name, besides those that the role P(tokenwright.kubernetes.service_accounts#role)
+        brings along (C(service_accounts_presets) in messages), by their names. See that option of the role.
+    type: dict
   set_name:
     description:
       - The set that the tasks to come work on (C(service_accounts_set) in messages).
@@ -126,6 +131,10 @@ access:
   returned: success
   type: list
   elements: dict
+presets:
+  description: The presets that the list names, as data. P(tokenwright.kubernetes.account_summary#filter) wants them.
+  returned: success
+  type: dict
 msg:
   description: What cannot be right with the list and where, in one sentence.
   returned: failure

@@ -18,7 +18,7 @@ from faults.workloads import create, workload
 # the README of a role has its own test beside the role's
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "examples/README.md"),
-    *("docs/migration.md", "docs/rights.md", "docs/risks.md", "docs/tokens.md", "docs/volumes.md"),
+    *("docs/migration.md", "docs/presets.md", "docs/rights.md", "docs/risks.md", "docs/tokens.md", "docs/volumes.md"),
 )
 # What readers have and the documents assume, by its namespace.
 WORKLOADS = {"shop": workload("Deployment", "webshop")}
