@@ -330,7 +330,7 @@ def to_do(migrations: Sequence[Migration], scene: Scene) -> dict[str, Any]:
     able = [one for one in migrations if not states[one.title].is_problem]
     # what only shows that an entry has not been moved yet is no reason not to
     movable = [one for one in migrations if not list(_contradictions(one, scene.rows(one)))]
-    moves = _backwards(able) if scene.rules.undo else _forwards(movable, scene)
+    moves = _backwards(able, scene) if scene.rules.undo else _forwards(movable, scene)
     rules = scene.rules
     return {
         **{name: [item for dummy, item in moves[name]] for name in MOVES},
@@ -361,12 +361,17 @@ def _forwards(movable: Sequence[Migration], scene: Scene) -> dict[str, list[tupl
     }
 
 
-def _backwards(able: Sequence[Migration]) -> dict[str, list[tuple[str, Item]]]:
+def _backwards(able: Sequence[Migration], scene: Scene) -> dict[str, list[tuple[str, Item]]]:
     tokens = [(one.title, taken_back(entry.item)) for one in able for entry in one.tokens]
     return {
         "tokens": [(title, item) for title, item in tokens if item],
         "consumers": [(one.title, turned_round(entry.item)) for one in able for entry in one.consumers],
-        "volumes": [(one.title, taken_out(entry.item)) for one in able for entry in one.volumes],
+        "volumes": [
+            (one.title, taken_out(entry.item))
+            for one in able
+            for entry in one.volumes
+            if not _holds(entry.item, scene.rows(one))
+        ],
     }
 
 
@@ -374,10 +379,14 @@ def _with_force(volume: Item, rows: Sequence[Outcome]) -> Item:
     """What is replaced by force is the volume with this very Secret, and nothing else."""
     if volume.get("force") is not None:
         return volume
+    return {**volume, "force": True} if _holds(volume, rows) else volume
+
+
+def _holds(volume: Item, rows: Sequence[Outcome]) -> bool:
+    """Whether a workload has one of the Secrets in the volume of that name."""
     where = (volume.get("kind") or "Deployment", volume.get("name"), volume.get("volume_name"))
     mounted = [one for row in rows for one in row["mounted_by"] or ()]
-    is_there = any((one["kind"], one["name"], one["volume"]) == where for one in mounted)
-    return {**volume, "force": True} if is_there else volume
+    return any((one["kind"], one["name"], one["volume"]) == where for one in mounted)
 
 
 def _waits(migration: Migration, scene: Scene) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 def plain(value: Any) -> Any:
     """The same value in plain Python types; dates as their ISO text."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_text(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool | float):
@@ -23,4 +23,9 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, date):
         return value.isoformat()
-    return str(value)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """In ansible-core 2.16 the texts of results are of a kind whose str() is of that kind again."""
+    return "".join([str(value)])

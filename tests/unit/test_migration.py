@@ -338,6 +338,8 @@ def test_the_way_back_is_the_way_there_turned_round() -> None:
     assert due(row(), entry=ENTRY, undo=True)["restore"] == []
     assert len(due(SUSPENDED, entry=ENTRY, undo=True)["restore"]) == 1
     assert due(entry=FULL, undo=True)["consumers"] == []
+    # a volume that holds the Secret is back already
+    assert due(row(mounted_by=[MOUNTER]), entry=FULL, undo=True)["volumes"] == []
 
 
 # What is said
