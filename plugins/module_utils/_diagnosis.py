@@ -145,8 +145,10 @@ def _sentence(case: Case, found: Sequence[Diagnosis], not_known: Sequence[str]) 
     if not_known:
         return f"nothing wrong was found, but {not_known[0]}" + (" ..." if len(not_known) > 1 else "")
     how = "by what the containers see" if case.looks else "by what it asks for"
-    tokens = "the token" if len(case.tokens) == 1 else f"all {len(case.tokens)} tokens"
-    return f"nothing is wrong with {tokens} of {case.ref}, {how}"
+    seen = [token for token in case.tokens if not case.looks or token in case.looks]
+    tokens = "the token" if len(seen) == 1 else f"all {len(seen)} tokens"
+    unseen = "" if len(seen) == len(case.tokens) else "; containers that have done their work were not looked into"
+    return f"nothing is wrong with {tokens} of {case.ref}, {how}{unseen}"
 
 
 def _described_pod(case: Case) -> dict[str, Any]:

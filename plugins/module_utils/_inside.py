@@ -26,8 +26,9 @@ while place=${place%/*}; [ -n "$place" ]; do [ ! -d "$place" ] || [ -x "$place" 
 [ -r "$1" ] || exit 42
 IFS=. read -r head claims signature < "$1"
 [ -n "$signature" ] || exit 43
-echo "$claims"
+echo "claims:$claims"
 """
+_SAID = "claims:"
 _OUTCOMES = {41: ABSENT, 42: DENIED, 43: OTHER}
 
 # how container runtimes say that there is no such program
@@ -54,7 +55,10 @@ def look(api: Api, pod: Object, token: PodToken) -> Look:
 
 def _seen(done: Done) -> Look:
     if done.exit_code == 0:
-        payload = decoded(done.output.decode(errors="replace").strip())
+        said = done.output.decode(errors="replace").strip()
+        if not said.startswith(_SAID):
+            return Look(UNSEEN, why="its shell (sh) does something else than it is told to")
+        payload = decoded(said.removeprefix(_SAID))
         claims = bound_claims(payload) or legacy_claims(payload)
         return Look(READ if claims else OTHER, claims)
     if done.exit_code in _OUTCOMES:

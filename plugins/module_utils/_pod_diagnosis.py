@@ -28,6 +28,11 @@ _LEEWAY = timedelta(seconds=60)
 
 _RUNNING = "Running"
 
+_IN_ITS_PLACE = (
+    "let the token be for that audience if nobody needs the other one, as the task does; else give the container one "
+    "more, on a path of its own, and let the application read that"
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -234,7 +239,11 @@ def _wrong_audience(case: Case) -> Iterator[Diagnosis]:
     # the volume to change is rather one that was made on purpose
     likely = [*(token for token in known if not token.is_automounted), *known][0]
     said = f"what {whose} has is for {there}, and nothing is for {case.audience}"
-    yield Diagnosis("wrong_audience", said, ask_for(case.pod, likely, case.audience))
+    task = ask_for(case.pod, likely, case.audience)
+    if task is None or likely.is_automounted:
+        yield Diagnosis("wrong_audience", said, task)
+    else:
+        yield Diagnosis("wrong_audience", said, task, _IN_ITS_PLACE)
 
 
 # What stays open

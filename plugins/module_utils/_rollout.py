@@ -81,9 +81,12 @@ def _deployment(spec: Object, status: Object) -> Progress:
         return Progress("it is paused", stuck=True)
     if new < wanted:
         return Progress(f"{new} of {wanted} Pods are new")
-    old = _count(status, "replicas") - new
-    if old > 0:
-        return Progress(f"{old} old Pods are still there")
+    there = _count(status, "replicas")
+    if there > new:
+        said = "1 old Pod is still there" if there - new == 1 else f"{there - new} old Pods are still there"
+        # the old ones stay until the new ones can take over
+        lacking = there - _count(status, "availableReplicas")
+        return Progress(f"{said}, and {lacking} of all {there} cannot be used yet" if lacking > 0 else said)
     return _available(_count(status, "availableReplicas"), new)
 
 

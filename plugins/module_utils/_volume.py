@@ -9,6 +9,7 @@ Source: Kubernetes API, Deployment, StatefulSet, DaemonSet, ReplicaSet (apps/v1)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
@@ -37,6 +38,10 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **_findings.ARGUMENT_SPEC,
     **_auth.ARGUMENT_SPEC,
 }
+
+
+# a field that no type of the server has, as its strict decoding says it; the sources are counted as in the options
+_UNKNOWN = re.compile(r'unknown field "[^"]*\bprojected\.(sources\[[^"]+)"')
 
 
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:
@@ -146,18 +151,30 @@ class Mounter:
             answer = self._api.update(item.ref, todo.writes[0].body or {}, dry_run=True)
         except ConflictError:
             return  # so will the write, and then it is planned anew
+        except ApiError as error:
+            raise _without_unknown(error, item.ref) from None
         kept = volume_of(pod_spec(item.ref.kind, answer), item.name) or {}
         lost = dropped(_sources(item.volume), _sources(kept))
         if lost:
-            raise ApiError(
-                f"cannot put {lost} into {item.ref}: the API server would drop it",
-                code="dropped_source",
-                hint="see whether it knows that and has its feature gate switched on",
-            )
+            raise _dropped(lost, item.ref)
 
     def _wait(self, item: DesiredVolume, obj: Object) -> bool | None:
         done = f"the volume is {'in' if item.present else 'out of'} {item.ref}"
         return wait_for_pods(self._api, item.ref, obj, item.wait_timeout or 0, done)
+
+
+def _without_unknown(error: ApiError, ref: Ref) -> ApiError:
+    """What the server does not know at all it names, by its place in the whole workload."""
+    unknown = _UNKNOWN.findall(error.what)
+    return _dropped(" and ".join(dict.fromkeys(unknown)), ref) if unknown else error
+
+
+def _dropped(lost: str, ref: Ref) -> ApiError:
+    return ApiError(
+        f"cannot put {lost} into {ref}: the API server would drop it",
+        code="dropped_source",
+        hint="see whether it knows that and has its feature gate switched on",
+    )
 
 
 def _sources(volume: Object) -> list[Object]:

@@ -205,8 +205,8 @@ CERTIFICATE = {"signer_name": "example.com/s", "key_type": "ED25519", "credentia
             "dropped_source",
             "cannot put sources[1].clusterTrustBundle into",
         ),
-        ({"raw": {"secret": {"name": "a", "newer": 1}}}, "bad_request", 'projected.sources[1].secret.newer"'),
-        ({"raw": {"newer": {"a": 1}}}, "bad_request", 'unknown field "spec.template.spec.volumes[1].projected'),
+        ({"raw": {"secret": {"name": "a", "newer": 1}}}, "dropped_source", "cannot put sources[1].secret.newer into"),
+        ({"raw": {"newer": {"a": 1}}}, "dropped_source", "cannot put sources[1].newer into"),
     ],
 )
 def test_a_source_that_the_server_would_drop_is_an_error_and_changes_nothing(

@@ -246,7 +246,7 @@ def test_pods_that_never_start_are_not_waited_for_longer_than_said(
     waited = run_task("k8s_sa_volume", **options, wait_timeout=2)
     assert 2 <= time.monotonic() - begun < 30
     assert (waited["failed"], waited["changed"], waited["reason"]) == (True, True, "not_rolled_out")
-    assert "but its Pods are not new within 2 seconds: 1 old Pods are still there" in waited["msg"]
+    assert "its Pods are not new within 2 seconds: 1 old Pod is still there, and 1 of all 2 cannot" in waited["msg"]
     assert f"see kubectl -n {namespace} describe deployment web and its Pods" in waited["msg"]
     # what was missing comes, and the same task goes on where it was
     cluster.kubectl("create", "configmap", "not-there", "-n", namespace, "--from-literal=a=b")
@@ -264,7 +264,7 @@ def test_a_controller_that_gave_up_is_believed_and_a_later_change_begins_anew(
     options: Object = {"name": "web", "namespace": namespace, "wait": True}
     given_up = run_task("k8s_sa_volume", **options, fs_group=NOBODY, sources=NOT_THERE)
     assert (given_up["changed"], given_up["reason"]) == (True, "not_rolled_out"), given_up["msg"]
-    assert "1 old Pods are still there, and its controller gave up" in given_up["msg"]
+    assert "1 of all 2 cannot be used yet, and its controller gave up" in given_up["msg"]
     out = run_task("k8s_sa_volume", **options, state="absent")
     assert (out["changed"], out["rolled_out"]) == (True, True), out["msg"]
 

@@ -473,7 +473,9 @@ VOLUMES = (
         module=_VOLUME,
         says="would drop it",
     ),
-    Case("a field that is unknown", {**_WEB, **_KEY, "sources": [{"raw": {"a": {}}}]}, module=_VOLUME, says="unknown"),
+    Case(
+        "a field that is unknown", {**_WEB, **_KEY, "sources": [{"raw": {"a": {}}}]}, module=_VOLUME, says="would drop"
+    ),
     Case(
         "a risk that is refused",
         {**_WEB, **_KEY, "risk_policy": "deny", "sources": [{"token": {}}, {"token": {}}]},

@@ -23,7 +23,9 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors imp
     ProvisionError,
 )
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._exec import Done, _done, execute
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._inside import _seen
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._kinds import POD, Ref
+from ansible_collections.tokenwright.kubernetes.plugins.module_utils._pod_tokens import OTHER, UNSEEN
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._transport import Connection
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._websocket import Stream, is_accepted, offer
 
@@ -212,3 +214,8 @@ def test_nothing_is_run_twice_because_an_answer_is_late_or_an_error() -> None:
     assert "no answer in time" in executed(SILENCE, request_timeout=0.2).what
     assert "broke before" in executed(EOF).what
     assert "500" in executed(answer(500, {"kind": "Status", "message": "no kubelet", "code": 500})).what
+
+
+def test_a_shell_that_does_something_else_has_not_looked() -> None:
+    assert _seen(Done(b"Welcome to the image\n", 0)).outcome == UNSEEN
+    assert _seen(Done(b"claims:no token\n", 0)).outcome == OTHER

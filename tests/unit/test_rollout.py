@@ -34,7 +34,15 @@ CASES: list[tuple[Kind, Object, Object, str | None, bool]] = [
     (DEPLOYMENT, {"replicas": 2}, {**DONE, "observedGeneration": 1}, "its controller has not seen the change", False),
     (DEPLOYMENT, {"replicas": 0}, {}, "its controller has not seen the change", False),
     (DEPLOYMENT, {"replicas": 2}, {**DONE, "updatedReplicas": 1}, "1 of 2 Pods are new", False),
-    (DEPLOYMENT, {"replicas": 2}, {**DONE, "replicas": 3}, "1 old Pods are still there", False),
+    (DEPLOYMENT, {"replicas": 2}, {**DONE, "replicas": 3, "availableReplicas": 3}, "1 old Pod is still there", False),
+    (DEPLOYMENT, {"replicas": 2}, {**DONE, "replicas": 4, "availableReplicas": 4}, "2 old Pods are still there", False),
+    (
+        DEPLOYMENT,
+        {"replicas": 2},
+        {**DONE, "replicas": 3, "availableReplicas": 2},
+        "1 old Pod is still there, and 1 of all 3 cannot be used yet",
+        False,
+    ),
     (DEPLOYMENT, {"replicas": 2}, {**DONE, "availableReplicas": 1}, "1 of 2 new Pods are available", False),
     (DEPLOYMENT, {"replicas": 2, "paused": True}, {**DONE, "updatedReplicas": 0}, "it is paused", True),
     (DEPLOYMENT, {"replicas": 2, "paused": True}, DONE, "", False),
@@ -83,6 +91,6 @@ def test_who_gave_up_before_the_change_has_not_given_up_on_it() -> None:
     assert former == GAVE_UP["conditions"][0]
     still = progress(DEPLOYMENT, before, former)
     assert still is not None
-    assert (still.said, still.stuck) == ("1 old Pods are still there", False)
+    assert (still.said, still.stuck) == ("1 old Pod is still there, and 1 of all 3 cannot be used yet", False)
     again = {**before, "status": {**status, "conditions": [{**former, "lastUpdateTime": "later"}]}}
     assert getattr(progress(DEPLOYMENT, again, former), "stuck", None) is True
