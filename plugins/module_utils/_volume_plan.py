@@ -115,8 +115,8 @@ def plan(desired: DesiredVolume, live: Live, *, check_mode: bool) -> Plan:
     if not desired.present:
         return _removal(desired, obj)
     notes = (*_missing_account(desired, obj, live, check_mode=check_mode), *_remarks(desired, obj))
-    body, reason = _placed(desired, obj)
-    return Plan((Write("update", desired.ref, reason, body),) if reason else (), notes)
+    body, reason, lost = _placed(desired, obj)
+    return Plan((Write("update", desired.ref, reason, body),) if reason else (), (*notes, *lost))
 
 
 def _missing_workload(desired: DesiredVolume, *, check_mode: bool) -> Plan:
@@ -163,19 +163,23 @@ def _remarks(desired: DesiredVolume, obj: Object) -> Iterator[str]:
 # To put it in
 
 
-def _placed(desired: DesiredVolume, obj: Object) -> tuple[Object, str]:
-    """The workload with the volume in it, and why it has to be written; empty if it need not be."""
+def _placed(desired: DesiredVolume, obj: Object) -> tuple[Object, str, list[str]]:
+    """The workload with the volume in it, why it has to be written (empty if it need not be), and what others lost."""
     body, memory = copy.deepcopy(obj), Memory.of(obj)
     spec = pod_spec(desired.ref.kind, body)
+    is_ours = desired.name in memory.volumes
     record = memory.volumes.get(desired.name) or _found(desired, spec)
+    volume_reason = _place_volume(desired, spec, is_ours=is_ours)
+    lost = _take_out_mounts(desired, spec, record, is_replaced=bool(volume_reason) and not is_ours)
     reasons = [
-        _place_volume(desired, spec, is_ours=desired.name in memory.volumes),
+        volume_reason,
+        "mounts_changed" if lost else "",
         _place_mounts(desired, spec, record, memory),
         *_place_fields(desired, spec, memory),
     ]
     memory.volumes[desired.name] = record
     memory.put(body)
-    return body, next((reason for reason in reasons if reason), "")
+    return body, next((reason for reason in reasons if reason), ""), lost
 
 
 def _found(desired: DesiredVolume, spec: Object) -> dict[str, Any]:
@@ -203,6 +207,47 @@ def _place_volume(desired: DesiredVolume, spec: Object, *, is_ours: bool) -> str
 def _is_same(present: Object, wanted: Object) -> bool:
     """By what it projects, however it is written."""
     return "projected" in present and stored(present["projected"]) == wanted["projected"]
+
+
+def _take_out_mounts(
+    desired: DesiredVolume, spec: Object, record: dict[str, Any], *, is_replaced: bool
+) -> list[str]:
+    """Take out the mounts that others made where the volume is not to be: with ours in it, they would show the token.
+
+    Args:
+        desired: the volume as declared.
+        spec: of the Pods; changed.
+        record: what is known of the volume.
+        is_replaced: whether the volume was another one until now. Otherwise a container that is to mount it may mount
+            it elsewhere as well.
+
+    Returns:
+        what to say about it.
+    """
+    wanted, lost = chosen(spec, desired.containers, desired.ref), []
+    for container in containers(spec):
+        name = str(container["name"])
+        if name in wanted and not is_replaced:
+            continue
+        kept = [record["mounts"].get(name), desired.mount_path if name in wanted else None]
+        for mount in mounts_of(spec, desired.name).get(name, ()):
+            if mount["mountPath"] not in kept:
+                _remember_added(record, name, mount)
+                drop_mounts(container, desired.name, [mount["mountPath"]])
+                lost.append(
+                    f"container {name} of {desired.ref} does not mount volume {desired.name} at {mount['mountPath']} "
+                    "any more, which somebody else had mounted there"
+                )
+    return lost
+
+
+def _remember_added(record: dict[str, Any], container: str, mount: Object) -> None:
+    """A mount that came after the volume: without another volume of that name there is nothing to mount again."""
+    replaced = record.get("replaced") or {}
+    if replaced.get("volume") and all(
+        mount["mountPath"] != one["mountPath"] for one in replaced["mounts"].get(container, ())
+    ):
+        _remember(record, container, mount)
 
 
 def _place_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any], memory: Memory) -> str:

@@ -82,7 +82,8 @@ options:
   containers: &containers
     description:
       - The names of the containers that mount the volume, those that run before the others (init containers) among
-        them. One that is not named and mounted it before does not any more.
+        them. One that is not named and mounted it before does not any more, whoever had it mounted there. A mount that
+        somebody else made is named in a warning when it is taken out.
       - Without it, all containers of the template do.
     type: list
     elements: str
@@ -341,6 +342,8 @@ options:
       description:
         - Whether a volume that has the name already, or a mount that is at the path, is replaced although somebody else
           made it. What it was comes back with O(state=absent). With that state, whether such a volume is taken out.
+        - The other mounts of a volume that is replaced are taken out meanwhile, in all containers, so that none gets
+          the token that is not to have it.
         - Meant to put a token in the place of a Secret without a change to the application.
       type: bool
     default: false

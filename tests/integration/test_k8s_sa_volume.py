@@ -312,6 +312,32 @@ def test_a_secret_gives_way_to_a_token_and_comes_back(cluster: Cluster, namespac
     assert template_of(live(cluster, namespace, "deployment", "app")) == before
 
 
+def with_sidecar(cluster: Cluster, namespace: str) -> Object:
+    """A Deployment two of whose containers mount a Secret, each in two places, and what its template is."""
+    pod = pod_of()
+    pod["volumes"].insert(0, {"name": "creds", "secret": {"secretName": "long-lived"}})
+    own = [{"name": "creds", "mountPath": "/etc/token"}, {"name": "creds", "mountPath": "/etc/other"}]
+    pod["containers"][0]["volumeMounts"] = [*own, *pod["containers"][0].get("volumeMounts", [])]
+    mounts = [{"name": "creds", "mountPath": "/creds"}, {"name": "creds", "mountPath": "/t", "subPath": "token"}]
+    pod["containers"].append({"name": "untrusted", "image": "none", "volumeMounts": mounts})
+    create(cluster, namespace, workload("Deployment", "app", pod))
+    return dict(template_of(live(cluster, namespace, "deployment", "app")))
+
+
+def test_a_container_that_is_not_chosen_gets_no_token(cluster: Cluster, namespace: str, run_task: Task) -> None:
+    with_sidecar(cluster, namespace)
+    options: Object = {"name": "app", "namespace": namespace, "volume_name": "creds", "mount_path": "/etc/token"}
+    chosen: Object = {**options, "containers": ["app"], "fs_group": 5, "force": True}
+    done = both(run_task, **chosen)
+    assert {name: len(found) for name, found in done["volume_mounts"].items()} == {"app": 1}
+    assert len([one for one in done["warnings"] if "container untrusted of" in one]) == 2
+    added = {"name": "untrusted", "volumeMounts": [{"name": "creds", "mountPath": "/added"}]}
+    patch = {"spec": {"template": {"spec": {"containers": [added]}}}}
+    cluster.kubectl("patch", "deployment", "app", "-n", namespace, "-p", json.dumps(patch))
+    again = both(run_task, **{**chosen, "force": False})
+    assert (again["reason"], list(again["volume_mounts"])) == ("mounts_changed", ["app"])
+
+
 # Many
 
 

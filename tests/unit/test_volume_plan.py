@@ -188,6 +188,64 @@ def test_a_volume_of_somebody_else_is_replaced_only_by_force_and_comes_back() ->
     assert in_any_order(after(desired(state="absent"), made)) == in_any_order(obj)
 
 
+def with_others() -> Object:
+    """A Secret that two containers mount, each in two places."""
+    obj = workload()
+    spec = pod_spec(DEPLOYMENT, obj)
+    spec["volumes"] = [SECRET, *spec["volumes"]]
+    spec["containers"][0]["volumeMounts"] += [
+        {"name": "sa-token", "mountPath": "/t"},
+        {"name": "sa-token", "mountPath": "/other"},
+    ]
+    mounts = [{"name": "sa-token", "mountPath": "/creds"}, {"name": "sa-token", "mountPath": "/t", "subPath": "token"}]
+    spec["containers"].append({"name": "untrusted", "image": "c", "volumeMounts": mounts})
+    return obj
+
+
+def test_a_container_that_is_not_chosen_does_not_get_what_replaces_a_volume() -> None:
+    obj, item = with_others(), desired(mount_path="/t", force=True, containers=["app"])
+    made = after(item, obj)
+    assert mounts(made) == {"first": [], "app": [("data", "/data"), ("sa-token", "/t")], "untrusted": []}
+    assert planned(item, obj).notes == tuple(
+        f"container {container} of Deployment shop/w does not mount volume sa-token at {path} any more, "
+        "which somebody else had mounted there"
+        for container, path in (("app", "/other"), ("untrusted", "/creds"), ("untrusted", "/t"))
+    )
+    assert planned(item, made).notes == ()
+    assert in_any_order(after(desired(state="absent"), made)) == in_any_order(obj)
+
+
+@pytest.mark.parametrize("path", ["/v", "/stolen"])
+def test_a_mount_that_somebody_adds_to_a_container_that_is_not_chosen_is_taken_out(path: str) -> None:
+    item = desired(mount_path="/v", containers=["app"])
+    made = after(item, workload())
+    pod_spec(DEPLOYMENT, made)["initContainers"][0]["volumeMounts"] = [{"name": "sa-token", "mountPath": path}]
+    found = planned(item, made)
+    assert (found.reason, len(found.notes)) == ("mounts_changed", 1)
+    assert mounts(after(item, made))["first"] == []
+    assert after(desired(state="absent"), after(item, made)) == workload()
+
+
+def test_a_mount_that_comes_back_with_a_manifest_is_taken_out_again_and_remembered_once() -> None:
+    obj, item = with_others(), desired(mount_path="/t", force=True, containers=["app"])
+    made = after(item, obj)
+    untrusted = pod_spec(DEPLOYMENT, made)["containers"][1]
+    untrusted["volumeMounts"] = [
+        {"name": "sa-token", "mountPath": "/creds"},
+        {"name": "sa-token", "mountPath": "/new"},
+    ]
+    gone = after(desired(state="absent"), after(item, made))
+    assert [path for dummy, path in mounts(gone)["untrusted"]] == ["/creds", "/t", "/new"]
+
+
+def test_a_container_that_mounts_the_volume_may_mount_it_elsewhere_as_well() -> None:
+    item = desired(mount_path="/v", containers=["app"])
+    made = after(item, workload())
+    added = {"name": "sa-token", "mountPath": "/more"}
+    pod_spec(DEPLOYMENT, made)["containers"][0]["volumeMounts"].append(added)
+    assert not planned(item, made).writes
+
+
 def test_a_mount_of_somebody_else_is_replaced_only_by_force_and_comes_back() -> None:
     obj = workload()
     with pytest.raises(InputError) as caught:
