@@ -10,6 +10,7 @@ Source: Kubernetes API, PodSpec v1. Volumes are known by their name, mounts by t
 from __future__ import annotations
 
 import copy
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,17 +144,38 @@ def put_volume(spec: Object, volume: Object) -> None:
     spec["volumes"] = [*volumes[:index], copy.deepcopy(volume), *volumes[index + 1 :]]
 
 
+def directory(path: object) -> str:
+    """The shortest spelling of the path of a mount; all others mean the same directory."""
+    return posixpath.normpath("/" + str(path or "").lstrip("/"))
+
+
+def mounts_at(container: Object, path: str) -> list[Object]:
+    """What is mounted at a path, however it is spelled there."""
+    mounts = container.get("volumeMounts") or ()
+    return [mount for mount in mounts if directory(mount.get("mountPath")) == directory(path)]
+
+
 def put_mount(container: Object, mount: Object) -> None:
-    """Put a mount in the place of the one at its path, or behind all others."""
-    mounts = list(container.get("volumeMounts") or ())
-    index = next((i for i, one in enumerate(mounts) if one.get("mountPath") == mount["mountPath"]), len(mounts))
-    container["volumeMounts"] = [*mounts[:index], copy.deepcopy(mount), *mounts[index + 1 :]]
+    """Put a mount in the place of what is at its path, or behind all others."""
+    mounts, there = list(container.get("volumeMounts") or ()), mounts_at(container, mount["mountPath"])
+    index = mounts.index(there[0]) if there else len(mounts)
+    kept = [one for one in mounts[index:] if one not in there]
+    container["volumeMounts"] = [*mounts[:index], copy.deepcopy(mount), *kept]
+
+
+def add_mount(container: Object, mount: Object) -> None:
+    """Put a mount behind all others."""
+    container["volumeMounts"] = [*(container.get("volumeMounts") or ()), copy.deepcopy(mount)]
 
 
 def drop_mounts(container: Object, volume: str, paths: Sequence[str] | None = None) -> None:
     """Take the mounts of a volume out of a container, all of them or those at some paths."""
-    mounts = container.get("volumeMounts") or ()
-    kept = [one for one in mounts if one.get("name") != volume or (paths is not None and one["mountPath"] not in paths)]
+    mounts, gone = container.get("volumeMounts") or (), None if paths is None else {directory(path) for path in paths}
+    kept = [
+        one
+        for one in mounts
+        if one.get("name") != volume or (gone is not None and directory(one.get("mountPath")) not in gone)
+    ]
     _set(container, "volumeMounts", kept or None)
 
 

@@ -15,7 +15,7 @@ from . import _names
 from ._durations import seconds
 from ._errors import InputError
 from ._kinds import SERVICE_ACCOUNT, Object, Ref
-from ._pod_templates import changeable
+from ._pod_templates import changeable, directory
 from ._projection import SOURCE_OPTIONS, USUAL_PATH, is_certain
 from ._projection_rules import checked_volume, volume_name
 
@@ -53,7 +53,7 @@ class DesiredVolume:
         containers: those that mount it; None: all.
         name: of the volume.
         volume: as the API server stores it; None if it is to be absent.
-        mount_path: where it is to be.
+        mount_path: where it is to be, in its shortest spelling.
         fs_group: the group of its files; None: whatever it is.
         automount: whether Kubernetes is to mount a token of its own.
         is_certain: whether every API server knows all that is in it.
@@ -121,7 +121,9 @@ def _mount_path(value: str) -> str:
         raise InputError(
             f"mount_path: {value!r} is not an absolute path without colons", "write it as in /var/run/vault"
         )
-    return value
+    if ".." in value.split("/"):
+        raise InputError(f"mount_path: {value!r} has two dots in it", "write the directory that is meant")
+    return directory(value)
 
 
 def _containers(names: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -25,11 +25,14 @@ from ._pod_templates import (
     ACCOUNT,
     AUTOMOUNT,
     FS_GROUP,
+    add_mount,
     chosen,
     containers,
+    directory,
     drop_mounts,
     drop_volume,
     field_of,
+    mounts_at,
     mounts_of,
     pod_spec,
     put_mount,
@@ -75,7 +78,8 @@ class Memory:
     def made(self, container: str, mount: Object) -> bool:
         """Whether a mount is one of ours."""
         known = self.volumes.get(str(mount.get("name")))
-        return known is not None and known["mounts"].get(container) == mount.get("mountPath")
+        path = known["mounts"].get(container) if known else None
+        return path is not None and directory(path) == directory(mount.get("mountPath"))
 
     def put(self, obj: Object) -> None:
         """Let the object remember it; nothing to remember leaves nothing behind."""
@@ -209,9 +213,7 @@ def _is_same(present: Object, wanted: Object) -> bool:
     return "projected" in present and stored(present["projected"]) == wanted["projected"]
 
 
-def _take_out_mounts(
-    desired: DesiredVolume, spec: Object, record: dict[str, Any], *, is_replaced: bool
-) -> list[str]:
+def _take_out_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any], *, is_replaced: bool) -> list[str]:
     """Take out the mounts that others made where the volume is not to be: with ours in it, they would show the token.
 
     Args:
@@ -229,9 +231,10 @@ def _take_out_mounts(
         name = str(container["name"])
         if name in wanted and not is_replaced:
             continue
-        kept = [record["mounts"].get(name), desired.mount_path if name in wanted else None]
+        own = [record["mounts"].get(name), desired.mount_path if name in wanted else None]
+        kept = [directory(path) for path in own if path]
         for mount in mounts_of(spec, desired.name).get(name, ()):
-            if mount["mountPath"] not in kept:
+            if directory(mount["mountPath"]) not in kept:
                 _remember_added(record, name, mount)
                 drop_mounts(container, desired.name, [mount["mountPath"]])
                 lost.append(
@@ -244,9 +247,8 @@ def _take_out_mounts(
 def _remember_added(record: dict[str, Any], container: str, mount: Object) -> None:
     """A mount that came after the volume: without another volume of that name there is nothing to mount again."""
     replaced = record.get("replaced") or {}
-    if replaced.get("volume") and all(
-        mount["mountPath"] != one["mountPath"] for one in replaced["mounts"].get(container, ())
-    ):
+    known = replaced["mounts"].get(container, ()) if replaced.get("volume") else None
+    if known is not None and directory(mount["mountPath"]) not in {directory(one["mountPath"]) for one in known}:
         _remember(record, container, mount)
 
 
@@ -256,7 +258,7 @@ def _place_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any], 
     for container in containers(spec):
         name = str(container["name"])
         former = record["mounts"].get(name)
-        if former and (name not in wanted or former != desired.mount_path):
+        if former and (name not in wanted or directory(former) != desired.mount_path):
             drop_mounts(container, desired.name, [former])
         if name in wanted:
             _place_mount(desired, container, record, memory)
@@ -265,17 +267,17 @@ def _place_mounts(desired: DesiredVolume, spec: Object, record: dict[str, Any], 
 
 
 def _place_mount(desired: DesiredVolume, container: Object, record: dict[str, Any], memory: Memory) -> None:
-    mounts = container.get("volumeMounts") or ()
-    present = next((mount for mount in mounts if mount.get("mountPath") == desired.mount_path), None)
-    if present is None:
-        put_mount(container, desired.mount)
-    elif present.get("name") != desired.name:
+    there = mounts_at(container, desired.mount_path)
+    for present in (one for one in there if one.get("name") != desired.name):
         _refuse_taken(desired, container, present)
         if not memory.made(str(container["name"]), present):
             _remember(record, str(container["name"]), present)
+    if [_is_whole(one) for one in there if one.get("name") == desired.name] != [True] or len(there) > 1:
         put_mount(container, desired.mount)
-    elif present.get("subPath") or present.get("subPathExpr"):
-        put_mount(container, desired.mount)
+
+
+def _is_whole(mount: Object) -> bool:
+    return not (mount.get("subPath") or mount.get("subPathExpr"))
 
 
 def _refuse_taken(desired: DesiredVolume, container: Object, present: Object) -> None:
@@ -336,20 +338,23 @@ def _bring_back(replaced: Object, spec: Object, memory: Memory) -> None:
     if replaced.get("volume"):
         put_volume(spec, replaced["volume"])
     for container in containers(spec):
+        before = dict(container)
         for mount in (replaced.get("mounts") or {}).get(container["name"], ()):
-            _bring_back_mount(mount, container, spec, memory)
+            _bring_back_mount(mount, container, before, spec, memory)
 
 
-def _bring_back_mount(mount: Object, container: Object, spec: Object, memory: Memory) -> None:
-    name, mounts = str(container["name"]), container.get("volumeMounts") or ()
-    taken = next((one for one in mounts if one.get("mountPath") == mount["mountPath"]), None)
+def _bring_back_mount(mount: Object, container: Object, before: Object, spec: Object, memory: Memory) -> None:
+    """One mount, into the container as it was before others came back: two of them may spell one path in two ways."""
+    name = str(container["name"])
+    again = [one for one in container.get("volumeMounts") or () if one.get("mountPath") == mount["mountPath"]]
+    taken = next(iter([*mounts_at(before, mount["mountPath"]), *again]), None)
     # another volume of ours has the place or the name meanwhile, and gives it back when it goes
     if taken is not None and memory.made(name, taken):
         _remember(memory.volumes[taken["name"]], name, mount)
     elif mount["name"] in memory.volumes:
         _remember(memory.volumes[mount["name"]], name, mount)
     elif taken is None and volume_of(spec, mount["name"]) is not None:
-        put_mount(container, mount)
+        add_mount(container, mount)
 
 
 def _bring_back_fields(memory: Memory, spec: Object) -> None:

@@ -99,7 +99,8 @@ options:
       description:
         - The directory at which the containers find the volume. The default is where Kubernetes clients look for a
           token by themselves; one for another O(sources[].token.audience) is better off elsewhere.
-        - If something else is mounted there, that is an error, unless O(force) is set.
+        - If something else is mounted there, in whatever spelling of the path, that is an error, unless O(force) is
+          set.
       type: str
     default: /var/run/secrets/kubernetes.io/serviceaccount
   sources: &sources

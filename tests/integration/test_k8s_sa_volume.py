@@ -338,6 +338,19 @@ def test_a_container_that_is_not_chosen_gets_no_token(cluster: Cluster, namespac
     assert (again["reason"], list(again["volume_mounts"])) == ("mounts_changed", ["app"])
 
 
+def test_a_path_is_the_same_however_it_is_spelled(cluster: Cluster, namespace: str, run_task: Task) -> None:
+    before = with_sidecar(cluster, namespace)
+    options: Object = {"name": "app", "namespace": namespace, "containers": ["app"], "fs_group": 5}
+    refused = run_task("k8s_sa_volume", **options, mount_path="/etc//token/")
+    assert (refused["error"]["code"], "has volume creds at /etc/token" in refused["msg"]) == ("taken", True)
+    done = both(run_task, **options, mount_path="/etc//token/", force=True)
+    assert [one["mountPath"] for one in done["volume_mounts"]["app"]] == ["/etc/token"]
+    assert not run_task("k8s_sa_volume", **options, mount_path="/etc/token")["changed"]
+    both(run_task, name="app", namespace=namespace, state="absent")
+    found = template_of(live(cluster, namespace, "deployment", "app"))["containers"][0]["volumeMounts"]
+    assert sorted(found, key=str) == sorted(before["containers"][0]["volumeMounts"], key=str)
+
+
 # Many
 
 

@@ -215,6 +215,34 @@ def test_a_container_that_is_not_chosen_does_not_get_what_replaces_a_volume() ->
     assert in_any_order(after(desired(state="absent"), made)) == in_any_order(obj)
 
 
+@pytest.mark.parametrize("spelling", ["/data/", "//data", "/./data//"])
+def test_a_path_is_the_same_however_it_is_spelled(spelling: str) -> None:
+    with pytest.raises(InputError, match="container app of Deployment shop/w has volume data at /data"):
+        planned(desired(mount_path=spelling, containers=["app"]), workload())
+    obj = workload()
+    pod_spec(DEPLOYMENT, obj)["containers"][0]["volumeMounts"][0]["mountPath"] = spelling
+    made = after(desired(mount_path="/data", containers=["app"], force=True), obj)
+    assert mounts(made)["app"] == [("sa-token", "/data")]
+    assert not planned(desired(mount_path=spelling, containers=["app"]), made).writes
+    assert after(desired(state="absent"), made) == obj
+
+
+@pytest.mark.parametrize("spelling", ["/v/", "//v"])
+def test_another_spelling_of_our_own_mount_is_no_change(spelling: str) -> None:
+    made = after(desired(mount_path="/v", containers=["app"]), workload())
+    pod_spec(DEPLOYMENT, made)["containers"][0]["volumeMounts"][1]["mountPath"] = spelling
+    assert not planned(desired(mount_path="/v", containers=["app"]), made).writes
+    assert mounts(after(desired(mount_path="/w", containers=["app"]), made))["app"][1:] == [("sa-token", "/w")]
+
+
+def test_what_two_spellings_of_one_path_have_there_is_replaced_and_comes_back() -> None:
+    obj = workload()
+    pod_spec(DEPLOYMENT, obj)["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": "/data/"})
+    made = after(desired(mount_path="/data", containers=["app"], force=True), obj)
+    assert mounts(made)["app"] == [("sa-token", "/data")]
+    assert mounts(after(desired(state="absent"), made))["app"] == [("data", "/data"), ("data", "/data/")]
+
+
 @pytest.mark.parametrize("path", ["/v", "/stolen"])
 def test_a_mount_that_somebody_adds_to_a_container_that_is_not_chosen_is_taken_out(path: str) -> None:
     item = desired(mount_path="/v", containers=["app"])
@@ -410,6 +438,7 @@ ODD: list[tuple[Object, str]] = [
     ({"service_account": "A"}, "service_account: 'A' is not a valid name"),
     ({"volume_name": "a.b"}, "volume_name: 'a.b' is not a valid name"),
     ({"mount_path": "a"}, "mount_path: 'a' is not an absolute path"),
+    ({"mount_path": "/a/../b"}, "mount_path: '/a/../b' has two dots in it: write the directory that is meant"),
     ({"mount_path": "/a:b"}, "mount_path: '/a:b' is not an absolute path without colons"),
     ({"containers": []}, "containers is empty"),
     ({"fs_group": -1}, "fs_group: -1 is out of range"),
@@ -434,6 +463,7 @@ CLASHES: list[tuple[Object, Object, str | None]] = [
     ({"fs_group": 1}, {"fs_group": 2, "mount_path": "/b"}, "fs_group: the volumes of"),
     ({"fs_group": 1}, {"fs_group": 2, "state": "absent"}, None),
     ({}, {}, "two volumes of Deployment shop/w are to be at"),
+    ({"mount_path": "/a"}, {"mount_path": "//a/"}, "two volumes of Deployment shop/w are to be at /a"),
     ({"containers": ["a"]}, {"containers": ["b"]}, None),
     ({"containers": ["a"]}, {"containers": ["b", "a"]}, "two volumes of Deployment shop/w are to be at"),
 ]
