@@ -137,6 +137,11 @@ def _set(target: Object, key: str, value: Any) -> None:
         target[key] = value
 
 
+def insert_volume(spec: Object, volume: Object, index: int | None) -> None:
+    """Put a volume at an index, or behind all others."""
+    spec["volumes"] = _inserted(spec.get("volumes") or (), volume, index)
+
+
 def put_volume(spec: Object, volume: Object) -> None:
     """Put a volume in the place of the one of its name, or behind all others."""
     volumes = list(spec.get("volumes") or ())
@@ -163,9 +168,14 @@ def put_mount(container: Object, mount: Object) -> None:
     container["volumeMounts"] = [*mounts[:index], copy.deepcopy(mount), *kept]
 
 
-def add_mount(container: Object, mount: Object) -> None:
-    """Put a mount behind all others."""
-    container["volumeMounts"] = [*(container.get("volumeMounts") or ()), copy.deepcopy(mount)]
+def insert_mount(container: Object, mount: Object, index: int | None) -> None:
+    """Put a mount at an index, or behind all others."""
+    container["volumeMounts"] = _inserted(container.get("volumeMounts") or (), mount, index)
+
+
+def _inserted(present: Sequence[Object], one: Object, index: int | None) -> list[Object]:
+    place = len(present) if index is None else index
+    return [*present[:place], copy.deepcopy(one), *present[place:]]
 
 
 def drop_mounts(container: Object, volume: str, paths: Sequence[str] | None = None) -> None:

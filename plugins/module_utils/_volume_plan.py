@@ -25,13 +25,14 @@ from ._pod_templates import (
     ACCOUNT,
     AUTOMOUNT,
     FS_GROUP,
-    add_mount,
     chosen,
     containers,
     directory,
     drop_mounts,
     drop_volume,
     field_of,
+    insert_mount,
+    insert_volume,
     mounts_at,
     mounts_of,
     pod_spec,
@@ -55,7 +56,8 @@ class Memory:
 
     Attributes:
         volumes: by name, what is known of ours: C(mounts), the path in every container that was given one; C(replaced),
-            the volume and the mounts that were there before.
+            the volume and the mounts that were there before, with their C(place) and C(places) in the lists: an index,
+            and one for every path in a container.
         fields: by their names, each with its value C(before) and C(after).
     """
 
@@ -181,6 +183,7 @@ def _placed(desired: DesiredVolume, obj: Object) -> tuple[Object, str, list[str]
         _place_mounts(desired, spec, record, memory),
         *_place_fields(desired, spec, memory),
     ]
+    _remember_places(record, pod_spec(desired.ref.kind, obj))
     memory.volumes[desired.name] = record
     memory.put(body)
     return body, next((reason for reason in reasons if reason), ""), lost
@@ -291,9 +294,24 @@ def _refuse_taken(desired: DesiredVolume, container: Object, present: Object) ->
         )
 
 
-def _remember(record: dict[str, Any], container: str, mount: Object) -> None:
+def _remember(record: dict[str, Any], container: str, mount: Object, place: int | None = None) -> None:
     replaced = record.setdefault("replaced", {"volume": None, "mounts": {}})
     replaced["mounts"].setdefault(container, []).append(copy.deepcopy(mount))
+    if place is not None:
+        replaced.setdefault("places", {}).setdefault(container, {}).setdefault(mount["mountPath"], place)
+
+
+def _remember_places(record: dict[str, Any], before: Object) -> None:
+    """Where what is replaced was in its list, for the same order when it comes back; what is known already stays."""
+    replaced = record.get("replaced") or {}
+    if replaced.get("volume") in (before.get("volumes") or ()):
+        replaced.setdefault("place", before["volumes"].index(replaced["volume"]))
+    for container in containers(before):
+        name, mounts = str(container["name"]), container.get("volumeMounts") or ()
+        for mount in (replaced.get("mounts") or {}).get(name, ()):
+            if mount in mounts:
+                places = replaced.setdefault("places", {}).setdefault(name, {})
+                places.setdefault(mount["mountPath"], mounts.index(mount))
 
 
 # in the order in which a difference names the reason
@@ -334,27 +352,38 @@ def _removal(desired: DesiredVolume, obj: Object) -> Plan:
 
 
 def _bring_back(replaced: Object, spec: Object, memory: Memory) -> None:
-    """What had the name or the path before, as far as there is still a place for it."""
+    """What had the name or the path before, in its place as far as there still is one."""
     if replaced.get("volume"):
-        put_volume(spec, replaced["volume"])
+        insert_volume(spec, replaced["volume"], _index(replaced.get("place")))
     for container in containers(spec):
-        before = dict(container)
-        for mount in (replaced.get("mounts") or {}).get(container["name"], ()):
-            _bring_back_mount(mount, container, before, spec, memory)
+        before, name = dict(container), str(container["name"])
+        places = (replaced.get("places") or {}).get(name) or {}
+        mounts = (replaced.get("mounts") or {}).get(name, ())
+        found = [(_index(places.get(mount["mountPath"])), mount) for mount in mounts]
+        # the first ones first: each is then at its index when the next one comes
+        for place, mount in sorted(found, key=lambda one: (one[0] is None, one[0] or 0)):
+            _bring_back_mount(mount, container, before, spec, memory, place=place)
 
 
-def _bring_back_mount(mount: Object, container: Object, before: Object, spec: Object, memory: Memory) -> None:
+def _index(value: object) -> int | None:
+    """An index that was remembered; None if there is none."""
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _bring_back_mount(
+    mount: Object, container: Object, before: Object, spec: Object, memory: Memory, *, place: int | None
+) -> None:
     """One mount, into the container as it was before others came back: two of them may spell one path in two ways."""
     name = str(container["name"])
     again = [one for one in container.get("volumeMounts") or () if one.get("mountPath") == mount["mountPath"]]
     taken = next(iter([*mounts_at(before, mount["mountPath"]), *again]), None)
     # another volume of ours has the place or the name meanwhile, and gives it back when it goes
     if taken is not None and memory.made(name, taken):
-        _remember(memory.volumes[taken["name"]], name, mount)
+        _remember(memory.volumes[taken["name"]], name, mount, place)
     elif mount["name"] in memory.volumes:
-        _remember(memory.volumes[mount["name"]], name, mount)
+        _remember(memory.volumes[mount["name"]], name, mount, place)
     elif taken is None and volume_of(spec, mount["name"]) is not None:
-        add_mount(container, mount)
+        insert_mount(container, mount, place)
 
 
 def _bring_back_fields(memory: Memory, spec: Object) -> None:

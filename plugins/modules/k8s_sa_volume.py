@@ -68,6 +68,7 @@ options:
         - Whether the volume is to be in the workload.
         - V(absent) takes it out with its mounts. What it had replaced comes back, and with the last volume of this
           module also the account, automount and group that were there before, unless somebody else changed them since.
+          Volumes and mounts come back to their places in the lists.
         - A volume of that name that this module did not put in stays, unless O(force) is set.
       type: str
       choices:

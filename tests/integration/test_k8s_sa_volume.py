@@ -347,8 +347,17 @@ def test_a_path_is_the_same_however_it_is_spelled(cluster: Cluster, namespace: s
     assert [one["mountPath"] for one in done["volume_mounts"]["app"]] == ["/etc/token"]
     assert not run_task("k8s_sa_volume", **options, mount_path="/etc/token")["changed"]
     both(run_task, name="app", namespace=namespace, state="absent")
-    found = template_of(live(cluster, namespace, "deployment", "app"))["containers"][0]["volumeMounts"]
-    assert sorted(found, key=str) == sorted(before["containers"][0]["volumeMounts"], key=str)
+    assert template_of(live(cluster, namespace, "deployment", "app")) == before
+
+
+def test_what_was_replaced_comes_back_in_its_order(cluster: Cluster, namespace: str, run_task: Task) -> None:
+    before = with_sidecar(cluster, namespace)
+    options: Object = {"name": "app", "namespace": namespace, "volume_name": "creds"}
+    place: Object = {"mount_path": "/etc/token", "containers": ["app"], "fs_group": 5}
+    both(run_task, **options, **place, force=True)
+    assert template_of(live(cluster, namespace, "deployment", "app")) != before
+    both(run_task, **options, state="absent")
+    assert template_of(live(cluster, namespace, "deployment", "app")) == before
 
 
 # Many

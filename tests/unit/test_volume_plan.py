@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._errors import InputError, ProvisionError
@@ -185,7 +185,7 @@ def test_a_volume_of_somebody_else_is_replaced_only_by_force_and_comes_back() ->
     assert spec["containers"][0]["volumeMounts"][0] == {"name": "sa-token", "mountPath": "/t", "readOnly": True}
     # force is needed once
     assert not planned(desired(mount_path="/t"), made).writes
-    assert in_any_order(after(desired(state="absent"), made)) == in_any_order(obj)
+    assert after(desired(state="absent"), made) == obj
 
 
 def with_others() -> Object:
@@ -212,7 +212,32 @@ def test_a_container_that_is_not_chosen_does_not_get_what_replaces_a_volume() ->
         for container, path in (("app", "/other"), ("untrusted", "/creds"), ("untrusted", "/t"))
     )
     assert planned(item, made).notes == ()
+    assert after(desired(state="absent"), made) == obj
+
+
+def test_what_was_replaced_comes_back_without_its_place_as_well() -> None:
+    obj = with_others()
+    made = after(desired(mount_path="/t", force=True, containers=["app"]), obj)
+    annotations = made["metadata"]["annotations"]
+    memory = json.loads(annotations[MEMORY])
+    for wrong in (None, "0", -1):
+        replaced = memory["volumes"]["sa-token"]["replaced"]
+        replaced["place"], replaced["places"] = wrong, {"app": {"/t": wrong}}
+        annotations[MEMORY] = json.dumps(memory)
+        assert in_any_order(after(desired(state="absent"), made)) == in_any_order(obj)
+    del replaced["place"], replaced["places"]
+    annotations[MEMORY] = json.dumps(memory)
     assert in_any_order(after(desired(state="absent"), made)) == in_any_order(obj)
+
+
+def test_what_was_replaced_comes_back_to_the_end_of_a_list_that_is_shorter() -> None:
+    obj = workload()
+    spec = pod_spec(DEPLOYMENT, obj)
+    spec["volumes"] += [{"name": "more", "emptyDir": {}}, SECRET]
+    made = after(desired(force=True), obj)
+    pod_spec(DEPLOYMENT, made)["volumes"][:2] = []
+    pod_spec(DEPLOYMENT, made)["containers"][0]["volumeMounts"][:1] = []
+    assert pod_spec(DEPLOYMENT, after(desired(state="absent"), made))["volumes"] == [SECRET]
 
 
 @pytest.mark.parametrize("spelling", ["/data/", "//data", "/./data//"])
@@ -263,7 +288,7 @@ def test_a_mount_that_comes_back_with_a_manifest_is_taken_out_again_and_remember
         {"name": "sa-token", "mountPath": "/new"},
     ]
     gone = after(desired(state="absent"), after(item, made))
-    assert [path for dummy, path in mounts(gone)["untrusted"]] == ["/creds", "/t", "/new"]
+    assert sorted(path for dummy, path in mounts(gone)["untrusted"]) == ["/creds", "/new", "/t"]
 
 
 def test_a_container_that_mounts_the_volume_may_mount_it_elsewhere_as_well() -> None:
@@ -414,6 +439,16 @@ def test_what_was_put_in_and_taken_out_leaves_nothing(obj: Object, items: list[O
     for name in (name for name in order if name in ours):
         state = after(desired(volume_name=name, state="absent"), state)
     assert in_any_order(state) == in_any_order(obj)
+
+
+@given(workloads(), ITEMS, st.sampled_from([None, ["x"], ["y"]]))
+def test_one_volume_leaves_also_the_order_as_it_was(obj: Object, item: Object, chosen: list[str] | None) -> None:
+    names = [container["name"] for container in pod_spec(DEPLOYMENT, obj)["containers"]]
+    assume(chosen is None or chosen[0] in names)
+    state = after(desired(force=True, containers=chosen, **item), obj)
+    mounting = [name for name, found in mounts(state).items() if item["volume_name"] in dict(found)]
+    assert mounting == (names if chosen is None else chosen)
+    assert after(desired(volume_name=item["volume_name"], state="absent"), state) == obj
 
 
 def in_any_order(obj: Object) -> Object:
