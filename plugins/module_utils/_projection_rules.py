@@ -9,6 +9,7 @@ Source: pkg/apis/core/validation/validation.go of Kubernetes 1.36 (validateProje
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,11 @@ _DIVISORS = ("0", "1", *(f"1{unit}" for unit in ("k", "M", "G", "T", "P", "E", "
 _KEY_TYPES = ("RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519")
 
 # Refused here although the server takes it: nothing good can come of it, and no Pod would ever start.
-PROJECTS_NOTHING, IMPOSSIBLE_NAME, ODD_DIVISOR = STRICTER = ("projects_nothing", "impossible_name", "odd_divisor")
+STRICTER = ("projects_nothing", "impossible_name", "odd_divisor", "long_file_name", "no_file")
+PROJECTS_NOTHING, IMPOSSIBLE_NAME, ODD_DIVISOR, LONG_FILE_NAME, NO_FILE = STRICTER
+
+# Source: pkg/volume/util/atomic_writer.go of Kubernetes (maxFileNameLength)
+_LONGEST_FILE_NAME = 255
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,22 @@ def _odd_path(path: str, field: str) -> Found:
     if path.startswith("/"):
         yield Refusal(field, f"is the absolute path {path}", "write it relative to the volume")
     elif ".." in path.split("/") or path.startswith(".."):
-        yield Refusal(field, f"leads out of the volume or begins with two dots: {path}", "leave the dots out")
+        yield Refusal(
+            field, f"is {path!r}, which leads out of the volume or begins with two dots", "leave the dots out"
+        )
+    else:
+        yield from _long_path(path, field)
+
+
+def _long_path(path: str, field: str) -> Found:
+    longest = max(len(part.encode(errors="surrogatepass")) for part in path.split("/"))
+    if longest > _LONGEST_FILE_NAME:
+        yield Refusal(
+            field,
+            f"has a file name of {longest} bytes, and none is longer than {_LONGEST_FILE_NAME}",
+            "shorten it",
+            LONG_FILE_NAME,
+        )
 
 
 def _mode(mode: int | None, field: str) -> Found:
@@ -257,7 +277,10 @@ def _of_token(token: Mapping[str, Any], kind: str) -> Found:
         )
     if lifetime is not None and lifetime > _LONGEST_TOKEN:
         yield Refusal(f"{kind}.expirationSeconds", f"is {lifetime}, which is too long", "ask for 86400 or less")
-    yield from _path(token.get("path") or "", f"{kind}.path")
+    path = token.get("path") or ""
+    yield from _path(path, f"{kind}.path")
+    if path and posixpath.normpath(path) == ".":
+        yield Refusal(f"{kind}.path", f"is {path!r}, which is the volume itself", "name a file in it", NO_FILE)
 
 
 def _of_object(content: Mapping[str, Any], kind: str) -> Found:

@@ -123,7 +123,12 @@ def _mount_path(value: str) -> str:
         )
     if ".." in value.split("/"):
         raise InputError(f"mount_path: {value!r} has two dots in it", "write the directory that is meant")
-    return directory(value)
+    path = directory(value)
+    if path == "/" or f"{path}/".startswith("/proc/"):
+        raise InputError(
+            f"mount_path: no container starts with a volume at {path}", "write a directory as in /var/run/vault"
+        )
+    return path
 
 
 def _containers(names: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -133,6 +138,10 @@ def _containers(names: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _group(value: int | None) -> int | None:
+    if isinstance(value, bool):
+        raise InputError(
+            f"fs_group: {'true' if value else 'false'} is not the number of a group", "write one, for example 65534"
+        )
     if value is not None and not 0 <= value <= _HIGHEST_GROUP:
         raise InputError(f"fs_group: {value} is out of range", f"use 0 to {_HIGHEST_GROUP}")
     return value

@@ -44,7 +44,7 @@ from ._pod_templates import (
     volume_of,
     wrapped,
 )
-from ._projection import stored
+from ._projection import DOWNWARD_API, stored
 from ._volume_desired import DesiredVolume
 
 MEMORY = "tokenwright/volumes"
@@ -173,6 +173,7 @@ def _placed(desired: DesiredVolume, obj: Object) -> tuple[Object, str, list[str]
     """The workload with the volume in it, why it has to be written (empty if it need not be), and what others lost."""
     body, memory = copy.deepcopy(obj), Memory.of(obj)
     spec = pod_spec(desired.ref.kind, body)
+    _refuse_unknown_containers(desired, spec)
     is_ours = desired.name in memory.volumes
     record = memory.volumes.get(desired.name) or _found(desired, spec)
     volume_reason = _place_volume(desired, spec, is_ours=is_ours)
@@ -187,6 +188,19 @@ def _placed(desired: DesiredVolume, obj: Object) -> tuple[Object, str, list[str]
     memory.volumes[desired.name] = record
     memory.put(body)
     return body, next((reason for reason in reasons if reason), ""), lost
+
+
+def _refuse_unknown_containers(desired: DesiredVolume, spec: Object) -> None:
+    """A file about a container that there is not: the server takes it, and no Pod ever starts."""
+    known = [str(container["name"]) for container in containers(spec)]
+    for index, source in enumerate((desired.volume or {"projected": {"sources": ()}})["projected"]["sources"]):
+        for item in (source.get(DOWNWARD_API) or {}).get("items") or ():
+            name = (item.get("resourceFieldRef") or {}).get("containerName")
+            if name and name not in known:
+                raise InputError(
+                    f"sources[{index}]: {desired.ref} has no container {name}, of which a file is to show a resource",
+                    f"correct container_name: it has {', '.join(known)}",
+                )
 
 
 def _found(desired: DesiredVolume, spec: Object) -> dict[str, Any]:

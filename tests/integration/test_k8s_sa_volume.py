@@ -249,6 +249,39 @@ def test_a_mistake_is_said_before_any_request(cluster: Cluster, run_task: Task, 
     assert not [event for event in cluster.audit_events(mark) if event.get("userAgent") == "tokenwright"]
 
 
+OF_NOBODY = {"downward_api": {"items": [{"path": "c", "resource_field_ref": {**RESOURCE, "container_name": "no"}}]}}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"mount_path": "/proc/1"}, "mount_path: no container starts with a volume at /proc/1"),
+        ({"fs_group": True}, "fs_group: true is not the number of a group"),
+        ({"sources": [OF_NOBODY]}, "has no container no, of which a file is to show a resource"),
+        ({"sources": [{"token": {"path": "."}}]}, "sources[0].token.path is '.', which is the volume itself"),
+    ],
+)
+def test_what_no_pod_could_start_with_is_not_written(
+    cluster: Cluster, run_task: Task, writes: Writes, options: Object, more: Object, said: str
+) -> None:
+    mark = cluster.audit_mark()
+    refused = run_task("k8s_sa_volume", **options, **more)
+    assert (refused["failed"], said in refused["msg"]) == (True, True), refused["msg"]
+    assert not writes(mark)
+
+
+def test_the_api_server_takes_what_no_pod_could_start_with(cluster: Cluster, namespace: str) -> None:
+    """The fact that our own refusals stand on."""
+    resource = {"containerName": "no", "resource": "limits.cpu"}
+    long = {"serviceAccountToken": {"path": "a" * 256}}
+    sources = [{"downwardAPI": {"items": [{"path": "c", "resourceFieldRef": resource}]}}, long]
+    pod = pod_of()
+    pod["volumes"].append({"name": "v", "projected": {"sources": [*sources, {"serviceAccountToken": {"path": "."}}]}})
+    pod["containers"][0]["volumeMounts"] = [{"name": "v", "mountPath": path} for path in ("/", "/proc", "/proc/1")]
+    create(cluster, namespace, workload("Deployment", "app", pod))
+    assert len(template_of(live(cluster, namespace, "deployment", "app"))["containers"][0]["volumeMounts"]) == 3
+
+
 @pytest.mark.parametrize("kind", ["Pod", "Job"])
 def test_what_nobody_can_change_is_refused_with_the_way_about_it(run_task: Task, namespace: str, kind: str) -> None:
     refused = run_task("k8s_sa_volume", kind=kind, name="a", namespace=namespace)

@@ -112,6 +112,18 @@ MISTAKES: list[tuple[Source, str, str]] = [
     ({"token": {"expiration_seconds": 599}}, "sources[0].token.expiration_seconds is 599", "600 or more"),
     ({"token": {"expiration_seconds": "soon"}}, "sources[0].token.expiration_seconds: 'soon'", "10m|30m"),
     ({"token": {"path": ""}}, "sources[0].token.path is missing", "which file"),
+    (
+        {"token": {"path": ".."}},
+        "sources[0].token.path is '..', which leads out of the volume or begins with two dots: leave",
+        "dots",
+    ),
+    ({"token": {"path": "./."}}, "sources[0].token.path is './.', which is the volume itself", "a file in it"),
+    ({"token": {"path": "a/" + "ä" * 128}}, "path has a file name of 256 bytes, and none is longer than 255", "short"),
+    (
+        {"secret": {"name": "s", "items": [{"key": "k", "path": "a" * 256 + "/b"}]}},
+        "sources[0].secret.items[0].path has a file name of 256 bytes",
+        "shorten",
+    ),
     ({"token": {"path": "/a"}}, "sources[0].token.path is the absolute path /a", "relative"),
     ({"config_map": {}}, "sources[0].config_map.name is missing", "name the object"),
     ({"secret": {"name": "Bad_Name"}}, "'Bad_Name' can be the name of nothing", "correct it"),
@@ -216,7 +228,8 @@ def test_a_quantity_may_be_a_number() -> None:
 
 
 def test_our_own_rules_are_few_and_named() -> None:
-    assert STRICTER == ("projects_nothing", "impossible_name", "odd_divisor")
+    assert STRICTER == ("projects_nothing", "impossible_name", "odd_divisor", "long_file_name", "no_file")
+    assert checked_volume("v", [{"token": {"path": "a/" + "ä" * 127 + "b"}}])
 
 
 # The filter

@@ -348,9 +348,17 @@ def test_a_mount_of_a_part_at_our_path_becomes_one_of_the_whole() -> None:
     assert mounts(after(desired(mount_path="/v"), made))["app"][1] == ("sa-token", "/v")
 
 
+OF_NOBODY = {"container_name": "nope", "resource": "limits.cpu"}
 REFUSED: list[tuple[Object, Object | None, str, str]] = [
     ({}, None, "missing_workload", "Deployment shop/w: it does not exist"),
     ({}, workload(metadata={"deletionTimestamp": "x"}), "terminating", "is being deleted"),
+    (
+        {"sources": [{"token": {}}, {"downward_api": {"items": [{"path": "c", "resource_field_ref": OF_NOBODY}]}}]},
+        workload(),
+        "invalid_option",
+        "sources[1]: Deployment shop/w has no container nope, of which a file is to show a resource: correct "
+        "container_name: it has first, app",
+    ),
     ({"containers": ["nope"]}, workload(), "invalid_option", "has no container nope: it has first, app"),
     (
         {"kind": "ReplicaSet"},
@@ -366,6 +374,17 @@ def test_what_cannot_be_done_is_said(options: Object, obj: Object | None, code: 
     with pytest.raises(ProvisionError) as caught:
         planned(desired(**options), obj)
     assert (caught.value.code, said in str(caught.value)) == (code, True), str(caught.value)
+
+
+@pytest.mark.parametrize("container", ["first", "app"])
+def test_a_file_may_show_a_resource_of_every_container(container: str) -> None:
+    resource = {"container_name": container, "resource": "limits.cpu"}
+    item = desired(sources=[{"downward_api": {"items": [{"path": "c", "resource_field_ref": resource}]}}])
+    assert planned(item, workload()).reason == "missing"
+
+
+def test_a_directory_whose_name_only_begins_like_one_of_the_kernel_is_fine() -> None:
+    assert desired(mount_path="/process").mount_path == "/process"
 
 
 def test_an_account_that_is_missing_is_an_error_and_in_check_mode_a_note() -> None:
@@ -474,9 +493,15 @@ ODD: list[tuple[Object, str]] = [
     ({"volume_name": "a.b"}, "volume_name: 'a.b' is not a valid name"),
     ({"mount_path": "a"}, "mount_path: 'a' is not an absolute path"),
     ({"mount_path": "/a/../b"}, "mount_path: '/a/../b' has two dots in it: write the directory that is meant"),
+    ({"mount_path": "/"}, "mount_path: no container starts with a volume at /: write"),
+    ({"mount_path": "//."}, "mount_path: no container starts with a volume at /: write"),
+    ({"mount_path": "/proc"}, "mount_path: no container starts with a volume at /proc: write"),
+    ({"mount_path": "//proc/self/"}, "mount_path: no container starts with a volume at /proc/self: write"),
     ({"mount_path": "/a:b"}, "mount_path: '/a:b' is not an absolute path without colons"),
     ({"containers": []}, "containers is empty"),
     ({"fs_group": -1}, "fs_group: -1 is out of range"),
+    ({"fs_group": True}, "fs_group: true is not the number of a group: write one, for example 65534"),
+    ({"fs_group": False}, "fs_group: false is not the number of a group: write one, for example 65534"),
     ({"wait": True, "wait_timeout": "soon"}, "wait_timeout: 'soon' is not a duration"),
     ({"default_mode": "0999"}, "default_mode: '0999' is no mode"),
     ({"sources": [{"token": {"expiration_seconds": 5}}]}, "sources[0].token.expiration_seconds is 5"),

@@ -49,7 +49,7 @@ PROJECTIONS: list[tuple[list[Object], str, list[str]]] = [
     ([secret("a/b"), token(path="a")], "/x", ["path_collision"]),
     ([secret("a//b", "a/b")], "/x", ["path_collision"]),
     ([secret("a", "ab", "b/a"), token(path="b/ab")], "/x", []),
-    ([token(path=".")], "/x", ["path_collision"]),
+    ([{"secret": {"name": "s", "items": [{"key": "k", "path": "."}]}}], "/x", ["path_collision"]),
 ]
 
 
