@@ -299,6 +299,21 @@ def test_three_consumers_are_moved_step_by_step_and_work_after_each(place: Place
     assert said_of(again, "reader-token") == ["  delete   there is no such Secret (any more)"]
 
 
+def test_what_was_moved_is_kept_good_and_another_token_means_pods_that_have_it(place: Place) -> None:
+    listed = entries_of(place)
+    place.migrate(*listed, migrate_until="move")
+    before = place.token("reader-token-short")
+    (reading,) = [entry for entry in listed if entry["secret"] == "reader-token"]
+    reading["tokens"][0]["expiration_seconds"] = "2d"
+    assert place.migrate(*listed, migrate_until="move").changed == 2
+    after = place.token("reader-token-short")
+    says = partial(place.kubectl, "exec", "deploy/reader", "--", "/bin/sh", "-c", "echo $TOKEN", check=False)
+    assert within(30, partial(said_by, says, f"{after}\n"))
+    assert before != after
+    place.works()
+    assert place.migrate(*listed, migrate_until="move").changed == 0
+
+
 def test_what_is_not_moved_stops_before_anything_is_suspended(place: Place) -> None:
     listed = entries_of(place)
     hidden = [{**entry, "tokens": [], "volumes": []} for entry in listed if entry["secret"] != "scanner-token"]
