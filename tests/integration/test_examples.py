@@ -111,7 +111,7 @@ def run_examples(run_playbook: Callable[..., Play], cluster: Cluster, tmp_path: 
             made.append({"kind": "Namespace", "name": "shop", "namespace": None})
             cluster.kubectl("create", "namespace", "shop")
             create(cluster, "shop", *WORKLOADS[module])
-        if module == "k8s_sa_volume":
+        if module in ("k8s_sa_consumer", "k8s_sa_volume"):
             report(cluster, "shop", "deployment", "webshop")
         tasks = documented(module, "EXAMPLES")
         ours = list(own_tasks(tasks))

@@ -310,7 +310,7 @@ def test_both_ways_give_the_same(
     assert [bool(result.get("failed")) for result in results["here"]] == [
         False, True, not check, True, True, True, False, False, False, False, True,
         False, False, False, False, True, False, True, True, False, True, True, False, False, True,
-        False, not check, True, False, True, True,
+        False, not check, True, False, True, True, False, True, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
