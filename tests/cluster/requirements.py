@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.namespaces import cgroups
@@ -29,7 +31,7 @@ def why_no_node() -> str | None:
         return "the kubelet needs /dev/kmsg, which containers have only if they are privileged"
     if not cgroups(""):
         return "no control groups are mounted here (below /sys/fs/cgroup)"
-    return _why_no_namespaces()
+    return _why_no_namespaces() or _why_no_containers(str(runc()))
 
 
 def _why_no_namespaces() -> str | None:
@@ -45,3 +47,42 @@ def _why_no_namespaces() -> str | None:
             holder.terminate()
             said = holder.communicate()[1]
     return None if made else f"this machine does not let it have mounts and processes of its own ({said.strip()})"
+
+
+def _why_no_containers(program: str) -> str | None:
+    """A program of this machine in a container with limits, as the kubelet has its own run."""
+    with tempfile.TemporaryDirectory() as directory:
+        options = [f"--bundle={directory}", f"tokenwright-try-{os.getpid()}"]
+        try:
+            _write_bundle(program, Path(directory))
+            _said_by([program, f"--root={directory}/state", "run", *options])
+        except subprocess.TimeoutExpired:
+            return f"runc starts no container within {_TRY_SECONDS} seconds"
+        except subprocess.CalledProcessError as error:
+            last = (error.stderr.strip().splitlines() or ["it does not say why"])[-1]
+            return f"runc cannot run a container here ({last})"
+    return None
+
+
+def _said_by(command: Sequence[str]) -> str:
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TRY_SECONDS, check=True
+    ).stdout
+
+
+def _write_bundle(program: str, bundle: Path) -> None:
+    """What runc takes: a directory for its root and what is to be run in it. Source: OCI runtime specification 1.0."""
+    _said_by([program, "spec", f"--bundle={bundle}"])
+    path, root = bundle / "config.json", bundle / "rootfs"
+    root.mkdir()
+    config = json.loads(path.read_text())
+    mounts = [mount for mount in config["mounts"] if mount["destination"] == "/proc"]
+    for place in map(Path, ("/bin", "/lib", "/lib64", "/usr")):
+        if place.is_symlink():
+            (root / place.name).symlink_to(place.readlink())
+        elif place.exists():
+            mounts.append({"destination": f"{place}", "source": f"{place}", "type": "bind", "options": ["rbind", "ro"]})
+    config |= {"mounts": mounts, "root": {"path": "rootfs"}}
+    config["process"] |= {"terminal": False, "args": ["true"]}
+    config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 16}}
+    path.write_text(json.dumps(config))
