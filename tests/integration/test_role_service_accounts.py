@@ -426,7 +426,7 @@ def test_the_readme_is_right(cluster: Cluster, run_playbook: Playbook, tmp_path:
     finally:
         cluster.kubectl("delete", "namespace", "ci", "--ignore-not-found")
     summary = json.loads(first.stdout.rpartition("] => ")[2].partition("\n}")[0] + "\n}")["msg"]
-    promised = re.findall(r"```text\n(.*?)```", text, re.DOTALL)[0].splitlines()
+    promised = re.findall(r"```text\n(.*?)```", text.partition("## What it does")[2], re.DOTALL)[0].splitlines()
     assert [line.split()[:-1] for line in summary] == [line.split()[:-1] for line in promised]
     defined = set(re.findall(r"^\| `(service_accounts_\w+)` \|", text, re.MULTILINE))
     specification = yaml.safe_load((ROOT / "roles/service_accounts/meta/argument_specs.yml").read_text())
