@@ -380,6 +380,7 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_sa_binding": {"name": "g", "cluster_role": "view", "service_accounts": ["app"]}},
         {"tokenwright.kubernetes.k8s_sa_access": {"name": "app", "can": ["get pods"]}},
         {"tokenwright.kubernetes.k8s_legacy_token": {"name": "long", "service_account": "app"}},
+        {"tokenwright.kubernetes.k8s_namespace_info": {}},
         {"tokenwright.kubernetes.k8s_sa_info": {}},
         {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["default"]}},
         {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", "fs_group": 65534}},
