@@ -242,6 +242,11 @@ def test_the_example_runs_and_a_second_time_without_a_change(
     assert again.stdout.count("changed=0") == 3
 
 
+def test_the_document_shows_the_inventory_of_the_example() -> None:
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/fleet.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert (EXAMPLE / "clusters.yml").read_text().endswith(shown)
+
+
 def slice_of(hosts: Mapping[str, Any], number: int, count: int) -> dict[str, Any]:
     """The hosts that AWX gives to one of several slices of a job."""
     return {name: hosts[name] for name in sorted(hosts)[number - 1 :: count]}
