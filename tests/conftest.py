@@ -31,6 +31,7 @@ from ansible_collections.tokenwright.kubernetes.plugins.module_utils import (
     _diagnosis,
     _inventory,
     _legacy_token,
+    _namespace_list,
     _repoint,
     _service_account,
     _token,
@@ -48,6 +49,7 @@ settings.load_profile("untimed")
 
 USE_CASES = {
     "k8s_legacy_token": _legacy_token.USE_CASE,
+    "k8s_namespace_info": _namespace_list.USE_CASE,
     "k8s_sa": _service_account.USE_CASE,
     "k8s_sa_access": _access.USE_CASE,
     "k8s_sa_binding": _binding.USE_CASE,

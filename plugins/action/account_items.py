@@ -22,6 +22,7 @@ from ..module_utils._account_kinds import ACCOUNT, KEYS, LIST, kind, refuse_shar
 from ..module_utils._accounts import Account, items, presets_in, read_accounts, refuse_beyond
 from ..module_utils._errors import InputError
 from ..module_utils._lists import parsed
+from ..module_utils._selection import SELECTOR, refuse_pruning_without_selection
 from ..module_utils._shape import called
 from ..plugin_utils._entries import checked_entries
 from ..plugin_utils._plain import plain
@@ -37,18 +38,20 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS = frozenset({"accounts", "set_name", "prune", "allowed_namespaces", "presets"})
+    _VALID_ARGS = frozenset({"accounts", "set_name", "prune", "allowed_namespaces", "selected_namespaces", "presets"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The items, which Ansible does not show: a place's connection may hold a credential."""
         super().run(tmp, task_vars)
         args = plain(self._task.args)
         try:
-            _check_set(args.get("set_name"), args.get("prune"))
-            found = account_items(args.get("accounts"), _namespaces(args), args.get("presets"))
+            selected = args.get("selected_namespaces")
+            _check_set(args.get("set_name"), args.get("prune"), selected)
+            found = account_items(args.get("accounts"), _namespaces(args), args.get("presets"), selected)
         except InputError as error:
             return {"failed": True, "changed": False, "msg": str(error)}
-        return {"changed": False, "_ansible_no_log": True, **found}
+        warnings = [f"no namespace matches {SELECTOR}, so nothing is repeated"] if selected == [] else []
+        return {"changed": False, "_ansible_no_log": True, **found, **({"warnings": warnings} if warnings else {})}
 
 
 def _namespaces(args: Mapping[str, Any]) -> list[str] | None:
@@ -69,20 +72,26 @@ def _namespaces(args: Mapping[str, Any]) -> list[str] | None:
     return [_names.namespace(name, f"{option}[{index}]") for index, name in enumerate(given)]
 
 
-def account_items(given: object, namespaces: Sequence[str] | None = None, own_presets: object = None) -> dict[str, Any]:
+def account_items(
+    given: object,
+    namespaces: Sequence[str] | None = None,
+    own_presets: object = None,
+    selected: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """The items of every module, and the presets that the list names.
 
     Args:
         given: the list, or its JSON or YAML text.
         namespaces: the only ones that may be in it; None: all may.
         own_presets: further presets by their names.
+        selected: the namespaces that the list is repeated in, as far as it leaves that open.
 
     Raises:
         InputError: something in the list cannot be right by the rules of the modules, or goes beyond the namespaces.
     """
     accounts_given = parsed(given, LIST)
     presets = _presets(presets_in(accounts_given), own_presets)
-    accounts = read_accounts(accounts_given, presets)
+    accounts = read_accounts(accounts_given, presets, selected)
     _check(accounts)
     refuse_beyond(accounts, namespaces)
     named = {name: content for name, content in presets.items() if content is not None}
@@ -102,8 +111,11 @@ def _presets(wanted: set[str], own: object) -> dict[str, Any]:
     return {**shipped(wanted - others.keys()), **others}
 
 
-def _check_set(set_name: object, prune: object) -> None:
-    if boolean(prune or False, strict=False) and not set_name:
+def _check_set(set_name: object, prune: object, selected: Sequence[str] | None) -> None:
+    if not boolean(prune or False, strict=False):
+        return
+    refuse_pruning_without_selection(selected)
+    if not set_name:
         raise InputError(
             "service_accounts_prune needs service_accounts_set", "name the set whose left-over members may be deleted"
         )

@@ -20,8 +20,6 @@ from ..module_utils._awx_credential import DesiredCredential
 from ..module_utils._errors import InputError
 from ..plugin_utils._plain import plain
 
-_NEEDED = "awx.awx"
-
 
 class ActionModule(ActionBase):
     """The action."""
@@ -30,34 +28,37 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _VALID_ARGS = frozenset({"name", "description", "host", "ca_cert", "verify_ssl", "token_info", "cluster"})
+    _VALID_ARGS = frozenset(
+        {"collection", "name", "description", "host", "ca_cert", "verify_ssl", "token_info", "cluster"}
+    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The description and the fields, if what they depend on is given."""
         super().run(tmp, task_vars)
         args = plain(self._task.args)
         try:
-            _check_collection()
+            if args.get("collection"):
+                _check_collection(args["collection"])
             desired = _declared(args)
             return {"changed": False, **(_plan(desired, args) if "token_info" in args else {})}
         except InputError as error:
             return {"failed": True, "changed": False, "msg": str(error)}
 
 
-def _check_collection() -> None:
+def _check_collection(name: str) -> None:
     """Without it Ansible would only say that it cannot resolve a name.
 
     Raises:
         InputError: it is not installed.
     """
     try:
-        found = importlib.util.find_spec(f"ansible_collections.{_NEEDED}")
+        found = importlib.util.find_spec(f"ansible_collections.{name}")
     except ModuleNotFoundError:
         found = None
     if found is None:
         raise InputError(
-            f"the collection {_NEEDED}, which speaks with AWX, is not installed",
-            f"ansible-galaxy collection install {_NEEDED}, or name it in the project's collections/requirements.yml",
+            f"the collection {name}, which speaks with AWX, is not installed",
+            f"ansible-galaxy collection install {name}, or name it in the project's collections/requirements.yml",
         )
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -18,11 +18,15 @@ from ..plugin_utils._plain import plain
 
 
 def account_summary(
-    value: object, check_mode: bool = False, presets: Mapping[str, Any] | None = None, **results: Mapping[str, Any]
+    value: object,
+    check_mode: bool = False,
+    presets: Mapping[str, Any] | None = None,
+    selected_namespaces: Sequence[str] | None = None,
+    **results: Mapping[str, Any],
 ) -> list[str]:
     """The lines of the summary."""
     try:
-        accounts = read_accounts(plain(value), plain(presets or {}))
+        accounts = read_accounts(plain(value), plain(presets or {}), plain(selected_namespaces))
         return summary(accounts, Results.gather(**results), check_mode=check_mode)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None

@@ -20,6 +20,7 @@ from ._account_kinds import ACCOUNT, KEYS, LIST, PRESET, REFERRING, kind
 from ._durations import instant
 from ._errors import InputError
 from ._lists import Entry, Item, elements, known_keys, parsed, refuse_twice
+from ._selection import SELECTOR, repeated
 
 _TOGETHER = "put both into one entry"
 
@@ -67,18 +68,22 @@ def _elements_of(given: object, *otherwise: object) -> Iterable[Any]:
     return given if isinstance(given, list) else otherwise
 
 
-def read_accounts(given: object, presets: Mapping[str, Any] = MappingProxyType({})) -> tuple[Account, ...]:
+def read_accounts(
+    given: object, presets: Mapping[str, Any] = MappingProxyType({}), namespaces: Sequence[str] | None = None
+) -> tuple[Account, ...]:
     """The accounts of a list, or of its JSON or YAML text.
 
     Args:
         given: the list.
         presets: those that it may name, as data; None where it does not name one.
+        namespaces: those that it is repeated in, as far as it leaves that open; None: it does not.
 
     Raises:
         InputError: something is not where it belongs, unknown, missing or there twice; types and values are not
             looked at.
     """
-    accounts = tuple(_account(entry, place, presets) for entry, place in elements(parsed(given, LIST), LIST))
+    entries = repeated(parsed(given, LIST), LIST, namespaces)
+    accounts = tuple(_account(entry, place, presets) for entry, place in entries)
     refuse_twice("account", ((account.title, account.declared.place) for account in accounts), _TOGETHER)
     grants = (grant for account in accounts for grant in account.grants)
     named = ((title_of_grant(grant.item), grant.place) for grant in grants)
@@ -165,7 +170,8 @@ def _account(given: object, place: str, presets: Mapping[str, Any]) -> Account:
     item = {key: value for key, value in entry.items() if key in own}
     for key in ("name", "namespace"):
         if item.get(key) in (None, ""):
-            raise InputError(f"{place}: {key} is missing", "every account needs a name and a namespace")
+            hint = f"every account needs a name and a namespace, unless {SELECTOR} selects some"
+            raise InputError(f"{place}: {key} is missing", hint)
     has = {
         key: tuple(_entries(key, _referring(key, entry[key], f"{place}.{key}", item, presets), f"{place}.{key}", item))
         for key in KEYS

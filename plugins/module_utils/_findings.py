@@ -124,7 +124,8 @@ class RiskPolicy:
         Raises:
             InputError: an unknown risk is named (a typo would silently allow nothing).
         """
-        allowed = frozenset(params["allow_risks"] or ())
+        # the answer to a survey question is one text with a name on every line
+        allowed = frozenset(word for text in params["allow_risks"] or () for word in text.split())
         unknown = sorted(allowed - REFUSED_BY_DEFAULT.keys())
         if unknown:
             raise InputError(

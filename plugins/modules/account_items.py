@@ -49,6 +49,14 @@ options:
       - Not given, all may.
     type: list
     elements: str
+  selected_namespaces:
+    description:
+      - The namespaces that the list is repeated in, as far as it leaves that open - accounts without a C(namespace),
+        and elements of the lists of others that mention C(<selected_namespace>). It is what
+        C(service_accounts_namespace_selector) of the role selects.
+      - Not given, every account needs a namespace.
+    type: list
+    elements: str
 attributes:
   action:
     description:

@@ -21,6 +21,10 @@ description:
   - Nothing is sent anywhere, and no secret is taken or returned. Messages call the options by the variables of the
     role.
 options:
+  collection:
+    description:
+      - A collection that has to be installed where Ansible runs. If it is not, that is what the task fails with.
+    type: str
   name:
     description:
       - The name of the credential.

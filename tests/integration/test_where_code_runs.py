@@ -188,6 +188,8 @@ TASKS: list[dict[str, Any]] = [
         }
     },
     {"tokenwright.kubernetes.k8s_sa_consumer": {"name": "env", **NS, "to_secret": ["elsewhere"]}},
+    {"tokenwright.kubernetes.k8s_namespace_info": {"label_selector": {"kubernetes.io/metadata.name": "{{ ns }}"}}},
+    {"tokenwright.kubernetes.k8s_namespace_info": {"label_selector": ["team=ci"]}},
 ]
 
 # another spelling of the same interpreter cannot be recognised as the controller's: the module is shipped
@@ -311,6 +313,7 @@ def test_both_ways_give_the_same(
         False, True, not check, True, True, True, False, False, False, False, True,
         False, False, False, False, True, False, True, True, False, True, True, False, False, True,
         False, not check, True, False, True, True, False, True, True,
+        False, True,
     ]  # fmt: skip
     assert [result["reason"] for result in results["here"][11:]] == [
         "up_to_date", "up_to_date", "up_to_date", "revoked" if check else "up_to_date", "invalid_option",
@@ -319,6 +322,7 @@ def test_both_ways_give_the_same(
         "up_to_date", "changed" if check else "failed", "invalid_option",
         "not_known", "not_found", "invalid_option",
         "up_to_date", "failed", "invalid_option",
+        "gathered", "invalid_option",
     ]  # fmt: skip
     inventory = [(one["name"], one["namespace"]) for one in results["here"][22]["legacy_tokens"]]
     assert inventory == [("long", namespace)]
@@ -380,6 +384,7 @@ def test_group_defaults_reach_every_module(cluster: Cluster, namespace: str, run
         {"tokenwright.kubernetes.k8s_sa_binding": {"name": "g", "cluster_role": "view", "service_accounts": ["app"]}},
         {"tokenwright.kubernetes.k8s_sa_access": {"name": "app", "can": ["get pods"]}},
         {"tokenwright.kubernetes.k8s_legacy_token": {"name": "long", "service_account": "app"}},
+        {"tokenwright.kubernetes.k8s_namespace_info": {}},
         {"tokenwright.kubernetes.k8s_sa_info": {}},
         {"tokenwright.kubernetes.k8s_sa_info": {"namespaces": ["default"]}},
         {"tokenwright.kubernetes.k8s_sa_volume": {"name": "web", "fs_group": 65534}},

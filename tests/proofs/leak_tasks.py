@@ -387,6 +387,8 @@ LONG_LIVED = (
 _INFO = f"{_PREFIX}k8s_sa_info"
 _HERE = {"namespaces": ["{{ ns }}"]}
 
+_NAMESPACES = f"{_PREFIX}k8s_namespace_info"
+
 # What reads no token, beside those that are there and with the caller's own
 INVENTORIES = (
     Case("an inventory", _HERE, module=_INFO, quick=True),
@@ -400,6 +402,8 @@ INVENTORIES = (
         says="forbidden",
         quick=True,
     ),
+    Case("the namespaces", {"label_selector": "kubernetes.io/metadata.name={{ ns }}"}, module=_NAMESPACES),
+    Case("the namespaces, with a mistake", {**_INLINE, "label_selector": ["a"]}, module=_NAMESPACES, says="a list"),
     Case("an inventory of nothing", {**_INLINE, "namespaces": []}, module=_INFO, says="namespaces"),
     Case("an inventory with a mistake", {**_HERE, **_INLINE, "unused_for": "ever"}, module=_INFO, says="unused_for"),
 )

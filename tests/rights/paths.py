@@ -877,6 +877,14 @@ def legacy_token_in_secrets_predicted(stage: Stage) -> Result:
     return stage.change(LEGACY, **long_lived(stage, sinks=secret_sinks(stage)), check_mode=True)
 
 
+# k8s_namespace_info
+
+
+@path("namespace-lister", needs=["list namespaces"])
+def namespaces_by_label(stage: Stage) -> Result:
+    return stage.task("k8s_namespace_info", label_selector=f"kubernetes.io/metadata.name={stage.namespace}")
+
+
 # k8s_sa_info
 
 INFO = "k8s_sa_info"

@@ -75,29 +75,19 @@ LAYERS = (
     # the Secrets that workloads use
     {"_repoint_desired", "_repoint_plan"},
     # use cases: one for each module
-    {"_access", "_binding", "_diagnosis", "_inventory", "_legacy_token", "_repoint", "_service_account", "_token"}
-    | {"_volume"},
+    {"_access", "_binding", "_diagnosis", "_inventory", "_legacy_token", "_namespace_list", "_repoint"}
+    | {"_service_account", "_token", "_volume"},
     # all use cases from one list
     {"_account_kinds", "_account_summary", "_accounts", "_migration", "_migration_report", "_migration_state"}
-    | {"_presets"},
+    | {"_presets", "_selection"},
 )
 _USE_CASES = LAYERS[-2]
 # What the plugins may import of all that.
 PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
     "action": _USE_CASES
-    | {
-        "_account_kinds",
-        "_accounts",
-        "_awx_credential",
-        "_entries",
-        "_errors",
-        "_here",
-        "_lists",
-        "_migration",
-        "_migration_report",
-    }
-    | {"_migration_state", "_names", "_plain", "_preset_files", "_shape"},
+    | {"_account_kinds", "_accounts", "_entries", "_errors", "_here", "_lists", "_migration", "_migration_report"}
+    | {"_awx_credential", "_migration_state", "_names", "_plain", "_preset_files", "_selection", "_shape"},
     "plugin_utils": {"_client", "_entry", "_errors", "_lists", "_plain"},
     "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"}
     | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
