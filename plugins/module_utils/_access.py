@@ -19,8 +19,7 @@ from . import _auth, _bulk, _findings, _names
 from ._access_desired import ITEM_OPTIONS, LIST, DesiredAccess
 from ._access_entries import ANYWHERE, EVERYWHERE, Entry, entries_of
 from ._access_reviews import POLL, AccessReviewer
-from ._api import Access, Api, connect
-from ._auth import ConnectionOptions
+from ._api import Access, Api, reach
 from ._bulk import Items
 from ._converge import Snapshot, read
 from ._discovery import Discovery
@@ -28,7 +27,7 @@ from ._doubts import doubts
 from ._durations import seconds
 from ._entry import UseCase
 from ._errors import ApiError, ForbiddenError, InputError, ProvisionError
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._granting import Identity, Policy, effective_rules, finding, grants, needed_rule, who_can
 from ._kinds import Ref
 from ._namespaces import namespace_ref
@@ -85,8 +84,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     patience = seconds(params["wait"], "wait")
     items = _items(params)
     questions = _questions(params)
-    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
-    warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     asked = [*questions, *(entry for item in items.desired for entry in item.table)]
     policy = Once(lambda: read_policy(api, _namespaces(asked, items.desired), params["workers"]))
     answers = [_who_can(policy(), entry) for entry in questions]

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from ._auth import ConnectionOptions
 from ._errors import ApiError, NotFoundError, Target
+from ._findings import RiskPolicy, transport_findings
 from ._kinds import SELF_SUBJECT_REVIEW, TOKEN_REVIEW, Kind, Object, Ref, Row
 from ._redact import Secrets
 from ._transport import Answer, Connection, Request
@@ -275,6 +276,23 @@ def connect(options: ConnectionOptions, secrets: Secrets, *, pool_size: int = 8)
         reload=lambda: load(options, secrets),
     )
     return Api(connection)
+
+
+def reach(params: Mapping[str, Any], secrets: Secrets, risks: RiskPolicy) -> tuple[Api, list[str]]:
+    """The API of the cluster that a task names, and what is to be said of the way there; nothing is sent yet.
+
+    Args:
+        params: of the task; C(workers) requests may be under way at once.
+        secrets: gets to know what must not be said.
+        risks: what the user accepts.
+
+    Raises:
+        InputError: the cluster cannot be known.
+        RefusedRiskError: the way there is a risk that is refused.
+    """
+    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params.get("workers") or 1)
+    endpoint = api.connection.endpoint
+    return api, risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
 
 
 def _metadata_only(kind: str) -> str:

@@ -17,14 +17,13 @@ from threading import Lock
 from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
-from ._api import Api, connect
-from ._auth import ConnectionOptions
+from ._api import Api, reach
 from ._converge import Snapshot, converge, read
 from ._discovery import Discovery
 from ._doubts import doubts
 from ._entry import UseCase
 from ._errors import ForbiddenError, name_bindable
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._grant_desired import ITEM_OPTIONS, LIST, OVERLAP, DesiredGrant, refuse_shared_roles
 from ._grant_difference import difference, new_rules, only_differing
 from ._grant_plan import MADE_FOR, overlap_ref, plan
@@ -56,8 +55,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         lambda desired: str(desired.ref),
     )
     refuse_shared_roles(items.desired)
-    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
-    warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     live = read(api, [ref for item in items.desired for ref in _refs(item)], params["workers"])
     if check_mode:
         _read_namespaces(api, items.desired, live, params["workers"])

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _auth, _findings, _names
-from ._api import Api, connect
-from ._auth import ConnectionOptions
+from ._api import Api, reach
 from ._causes import Diagnosis
 from ._claims import Claims, LegacyClaims
 from ._durations import rfc3339
 from ._entry import UseCase
 from ._errors import ForbiddenError, NotFoundError, Target
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._inside import look
 from ._kinds import POD, Object, Ref, uid_of
 from ._pod_diagnosis import Case, account_of, diagnose
@@ -67,9 +66,7 @@ class Question:
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:  # noqa: ARG001 - see Run
     """The use case: see the module's documentation for parameters and result."""
     question, risks = Question.from_params(params), RiskPolicy.from_params(params)
-    api = connect(ConnectionOptions.from_params(params), secrets)
-    endpoint = api.connection.endpoint
-    warnings = risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     case = _case(api, question)
     found, not_known = diagnose(case)
     healthy = False if found else None if not_known else True

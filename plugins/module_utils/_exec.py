@@ -20,6 +20,7 @@ from urllib.parse import quote
 from ._errors import ApiError, ForbiddenError, Target
 from ._kinds import POD, Ref
 from ._transport import Connection, Request
+from ._websocket import Stream
 
 _PROTOCOL = "v4.channel.k8s.io"
 _OUTPUT, _STATUS = b"\x01", b"\x03"
@@ -59,19 +60,24 @@ def execute(connection: Connection, pod: Ref, container: str, command: Sequence[
         ForbiddenError: the caller may not.
         ProvisionError: whether it was run is not known, or it said too much.
     """
+    heard = _heard(_begun(connection, pod, container, command))
+    return _done(heard.get(_OUTPUT, b""), heard.get(_STATUS, b""))
+
+
+def _begun(connection: Connection, pod: Ref, container: str, command: Sequence[str]) -> Stream:
+    """What is to be heard of the program."""
     target = Target("get", "pods/exec", namespace=pod.namespace, name=pod.name)
+    request = Request(
+        method="GET",
+        path=f"{POD.root}/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/exec",
+        target=target,
+        query={"container": container, "stdout": "true", "command": command},
+        # what comes is of no media type, and any other word here is refused (406)
+        accept="*/*",
+        protocol=_PROTOCOL,
+    )
     try:
-        answer = connection.send(
-            Request(
-                method="GET",
-                path=f"{POD.root}/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/exec",
-                target=target,
-                query={"container": container, "stdout": "true", "command": command},
-                # what comes is of no media type, and any other word here is refused (406)
-                accept="*/*",
-                protocol=_PROTOCOL,
-            )
-        )
+        answer = connection.send(request)
     except ForbiddenError as error:
         raise _explained(error, target) from None
     if answer.stream is None:
@@ -81,14 +87,19 @@ def execute(connection: Connection, pod: Ref, container: str, command: Sequence[
             hint="see whether a proxy changes requests",
             target=target,
         )
+    return answer.stream
+
+
+def _heard(stream: Stream) -> dict[bytes, bytes]:
+    """All that came, by channel."""
     heard: dict[bytes, bytes] = {}
     try:
-        for message in answer.stream.messages(_LIMIT):
+        for message in stream.messages(_LIMIT):
             channel = message[:1]
             heard[channel] = heard.get(channel, b"") + message[1:]
     finally:
-        answer.stream.close()
-    return _done(heard.get(_OUTPUT, b""), heard.get(_STATUS, b""))
+        stream.close()
+    return heard
 
 
 def _explained(error: ForbiddenError, target: Target) -> ForbiddenError:

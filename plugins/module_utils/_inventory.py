@@ -17,14 +17,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from . import _auth, _bulk, _findings, _names
-from ._api import Api, connect
-from ._auth import ConnectionOptions
+from ._api import Api, reach
 from ._consumers import Use
 from ._converge import read
 from ._durations import rfc3339, seconds
 from ._entry import UseCase
 from ._errors import ForbiddenError, InputError
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._kinds import SECRET, SERVICE_ACCOUNT, Object, Ref, ref_of, uid_of
 from ._legacy_rows import ROW_LABEL
 from ._namespaces import namespace_ref
@@ -123,9 +122,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     question, risks = Question.from_params(params), RiskPolicy.from_params(params)
     _bulk.check_workers(params)
     workers = params["workers"]
-    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=workers)
-    endpoint = api.connection.endpoint
-    warnings = risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     found, said = _read(api, question, workers)
     tokens = _described(found, question, api.connection.now()) if TOKENS in params["gather"] else []
     summary = _summary(found, tokens)

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
-from ._api import Api, connect
+from ._api import Api, reach
 from ._auth import ConnectionOptions
 from ._converge import Snapshot, read
 from ._entry import UseCase
 from ._errors import Target
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._kinds import SECRET, Object, Ref, uid_of
 from ._legacy_desired import ABSENT, ITEM_OPTIONS, LIST, PRESENT, DesiredLegacyToken, refuse_shared_places
 from ._legacy_ending import LegacyEnder
@@ -58,11 +58,9 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     )
     refuse_shared_places(items.desired)
     warnings = risks.judge(finding for item in items.desired for finding in item.findings)
-    options = ConnectionOptions.from_params(params)
-    api = connect(options, secrets, pool_size=params["workers"])
-    endpoint = api.connection.endpoint
-    warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
-    workshop = Workshop(api, options, secrets, params["workers"])
+    api, said = reach(params, secrets, risks)
+    warnings += said
+    workshop = Workshop(api, ConnectionOptions.from_params(params), secrets, params["workers"])
     placed = workshop.placed(items.desired)
     refuse_shared_entries([(item.ref.place, sinks) for item, sinks, dummy in placed], LIST)
     wanted = [item.account for item in items.desired if item.state == PRESENT]

@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import _auth, _findings
-from ._api import connect
-from ._auth import ConnectionOptions
+from ._api import reach
 from ._entry import UseCase
 from ._errors import InputError
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._kinds import NAMESPACE
 from ._namespaces import is_terminating
 from ._redact import Secrets
@@ -35,9 +34,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dict[str, Any]:  # noqa: ARG001 - see Run
     """The use case: see the module's documentation for parameters and result."""
     selector, risks = label_selector(params["label_selector"]), RiskPolicy.from_params(params)
-    api = connect(ConnectionOptions.from_params(params), secrets)
-    endpoint = api.connection.endpoint
-    warnings = risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     found = api.list_all(NAMESPACE, labels=selector, metadata=True)
     names = {ending: [_name(one) for one in found if is_terminating(one) is ending] for ending in (False, True)}
     count, ending = len(names[False]), len(names[True])

@@ -15,11 +15,10 @@ from threading import Lock
 from typing import Any
 
 from . import _auth, _bulk, _findings
-from ._api import Api, connect
-from ._auth import ConnectionOptions
+from ._api import Api, reach
 from ._converge import Snapshot, converge, read
 from ._entry import UseCase
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._kinds import Object, Ref
 from ._plan import Live, Outcome, Plan
 from ._redact import Secrets
@@ -42,8 +41,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     risks = RiskPolicy.from_params(params)
     items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredSecret.from_item, str)
     refuse_contradictions(items.desired)
-    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
-    warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     live = read(api, [item.ref for item in items.desired], params["workers"])
     turns = {item.ref: Lock() for item in items.desired}
     repointer = Repointer(api, live, turns, check_mode=check_mode)

@@ -16,13 +16,12 @@ from datetime import datetime
 from typing import Any
 
 from . import _auth, _bulk, _findings, _names, _sets
-from ._api import Api, connect
-from ._auth import ConnectionOptions
+from ._api import Api, reach
 from ._converge import Snapshot, converge, read
 from ._durations import instant
 from ._entry import UseCase
 from ._errors import ApiError, ForbiddenError, InputError
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._kinds import SECRET, SERVICE_ACCOUNT, Object, Ref, skeleton, uid_of
 from ._namespaces import coming_notes, is_terminating, namespace_ref
 from ._plan import Live, Outcome, Plan, Write, merge_patch, shown
@@ -231,8 +230,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         lambda item: DesiredAccount.from_item(item, set_name),
         lambda desired: desired.ref.place,
     )
-    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
-    warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     live = read(api, [item.ref for item in items.desired], params["workers"])
     _read_namespaces(api, items.desired, live, params["workers"], check_mode=check_mode)
 

@@ -104,10 +104,7 @@ def prune(
     if not params["prune"] or not outcomes or any(outcome.error for outcome in outcomes):
         return []
     places = sorted({namespace for namespace in namespaces if namespace})
-    # in check mode what the list itself takes away is still there
-    deleted = [entry for outcome in outcomes for entry in outcome.actions if entry["verb"] == "delete"]
-    gone = {(entry["kind"], entry["namespace"], entry["name"]) for entry in deleted}
-    set_name, pruned = str(params["set_name"]), []
+    set_name, gone, pruned = str(params["set_name"]), _taken_away(outcomes), []
     try:
         for some in members:
             for member in _found(api, some, set_name, places):
@@ -118,6 +115,12 @@ def prune(
         title = f"prune of the set {set_name}"
         pruned.append(Outcome(identity={}, title=title, reason=error.code, msg=str(error), error=error))
     return pruned
+
+
+def _taken_away(outcomes: Sequence[Outcome]) -> set[tuple[str | None, ...]]:
+    """What the list itself takes away, which in check mode is still there."""
+    deleted = [entry for outcome in outcomes for entry in outcome.actions if entry["verb"] == "delete"]
+    return {(entry["kind"], entry["namespace"], entry["name"]) for entry in deleted}
 
 
 def _identity(kind: Kind, member: Object) -> tuple[str, str | None, str]:

@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import _auth, _bulk, _findings, _sets
-from ._api import Api, connect
+from ._api import Api, reach
 from ._auth import ConnectionOptions
 from ._binders import Binder, ToHandle, ToObject, Unbound
 from ._converge import Snapshot, read
 from ._entry import UseCase
 from ._errors import Target
-from ._findings import RiskPolicy, transport_findings
+from ._findings import RiskPolicy
 from ._handles import HANDLE_LABEL, Handle
 from ._keeping import Keeper
 from ._kinds import SECRET, Object, uid_of
@@ -56,11 +56,9 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     refuse_shared_places(items.desired)
     warnings = risks.judge(finding for item in items.desired for finding in item.findings)
     warnings += [warning for item in items.desired for warning in item.warnings]
-    options = ConnectionOptions.from_params(params)
-    api = connect(options, secrets, pool_size=params["workers"])
-    endpoint = api.connection.endpoint
-    warnings += risks.judge(transport_findings(endpoint.server, verified=endpoint.verify))
-    workshop = Workshop(api, options, secrets, params["workers"])
+    api, said = reach(params, secrets, risks)
+    warnings += said
+    workshop = Workshop(api, ConnectionOptions.from_params(params), secrets, params["workers"])
     placed = workshop.placed(items.desired)
     refuse_shared_entries([(item.account.place, sinks) for item, sinks, dummy in placed], LIST)
     live = read(api, [item.account for item in items.desired], params["workers"])

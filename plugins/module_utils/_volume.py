@@ -16,12 +16,11 @@ from threading import Lock
 from typing import Any
 
 from . import _auth, _bulk, _findings
-from ._api import Api, connect
-from ._auth import ConnectionOptions
+from ._api import Api, reach
 from ._converge import Snapshot, converge, read
 from ._entry import UseCase
 from ._errors import ApiError, ConflictError
-from ._findings import Finding, RiskPolicy, transport_findings
+from ._findings import Finding, RiskPolicy
 from ._kinds import Object, Ref
 from ._plan import Live, Outcome, Plan
 from ._pod_templates import excerpt, mounts_of, pod_spec, volume_of
@@ -49,8 +48,7 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
     risks = RiskPolicy.from_params(params)
     items = _bulk.parse(params, ITEM_OPTIONS, LIST, DesiredVolume.from_item, str)
     refuse_contradictions(items.desired)
-    api = connect(ConnectionOptions.from_params(params), secrets, pool_size=params["workers"])
-    warnings = risks.judge(transport_findings(api.connection.endpoint.server, verified=api.connection.endpoint.verify))
+    api, warnings = reach(params, secrets, risks)
     live = read(api, [item.ref for item in items.desired], params["workers"])
     live.update(read(api, _accounts(items.desired, live), params["workers"]))
 

@@ -187,8 +187,15 @@ def test_it_has_the_form_of_provision() -> None:
     """What differs is what it is called and which tasks of which role it runs."""
 
     def form(playbook: str) -> Item:
-        (play,) = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
-        del play["tasks"]
-        return {**play, "name": ""}
+        play, report = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
+        (block,) = play.pop("tasks")
+        (task,) = block.pop("block")
+        return {
+            **play,
+            **block,
+            "name": "",
+            "with": task["module_defaults"],
+            "end": report["ansible.builtin.import_playbook"],
+        }
 
     assert form("migrate_legacy") == form("provision")

@@ -207,9 +207,11 @@ def test_a_playbook_has_the_form_of_provision(name: str) -> None:
     """What differs is what it is called and which tasks of the role it runs."""
 
     def form(playbook: str) -> Item:
-        (play,) = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
-        (task,) = play.pop("tasks")
-        return {**play, "name": "", "role": task["ansible.builtin.import_role"]["name"]}
+        play, report = yaml.safe_load((ROOT / f"playbooks/{playbook}.yml").read_text())
+        (block,) = play.pop("tasks")
+        (task,) = block.pop("block")
+        role = task.pop("ansible.builtin.import_role")["name"]
+        return {**play, **block, **report, "name": "", "role": role, "with": task["module_defaults"]}
 
     assert form(name) == form("provision")
 

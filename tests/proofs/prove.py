@@ -37,6 +37,7 @@ NAMES = (
     "legacy_kills",
     "projections",
     "rotation",
+    "fleet",
 )
 
 

@@ -38,6 +38,7 @@ LAYERS = (
         "_causes",
         "_choice",
         "_claims",
+        "_cluster_report",
         "_consumers",
         "_doubts",
         "_durations",
@@ -89,7 +90,7 @@ PLUGINS_MAY_IMPORT = {
     | {"_account_kinds", "_accounts", "_entries", "_errors", "_here", "_lists", "_migration", "_migration_report"}
     | {"_awx_credential", "_migration_state", "_names", "_plain", "_preset_files", "_selection", "_shape"},
     "plugin_utils": {"_client", "_entry", "_errors", "_lists", "_plain"},
-    "filter": {"_account_summary", "_accounts", "_claims", "_errors", "_plain"}
+    "filter": {"_account_summary", "_accounts", "_claims", "_cluster_report", "_errors", "_plain"}
     | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
 }
 # Libraries that only the named files may import, so that one file shows how each is used.
