@@ -41,7 +41,7 @@ def _with_default(question: Question, answers: Mapping[str, Any]) -> Question:
 
 
 def _as_answer(kind: str, given: Any) -> Any:
-    """As AWX keeps it: lists of choices as lines, lists to be written as JSON, which is YAML, and true in small letters."""
+    """As AWX keeps it: choices as lines, other lists as JSON, which is YAML, and true in small letters."""
     if kind == "integer":
         return int(given)
     if isinstance(given, list) and kind == "multiselect":

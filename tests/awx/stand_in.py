@@ -113,7 +113,7 @@ class Awx:
         ids = self._sub.get(f"{self.one(kind, name)['url']}{what}/", [])
         return [str(self._objects[what][one]["name"]) for one in ids]
 
-    def add(self, kind: str, **fields: Any) -> Item:
+    def add(self, kind: str, /, **fields: Any) -> Item:
         """An object, as if somebody had made it."""
         number = 1 + sum(map(len, self._objects.values()))
         url = f"/api/v2/{kind}/{number}/"
