@@ -31,10 +31,10 @@ $(STAMP): requirements.txt tests/requirements.txt tests/constraints.txt
 demo: venv ## the whole thing on a real API server (DEMO_KUBECONFIG=path: on that cluster)
 	@$(VENV_PYTHON) tests/demo/demo.py
 
-test: venv ## everything below that is not slow; closes with pytest's line
+test: venv .cache/peers/.complete ## everything below that is not slow; closes with pytest's line
 	@$(LEGS) lint types sanity molecule units integration
 
-test-all: venv ## test and the slow tests
+test-all: venv .cache/peers/.complete ## test and the slow tests
 	@$(LEGS) --slow lint types sanity molecule units integration
 
 lint: venv ## ruff, yamllint, ansible-lint, changelog and documentation
@@ -52,7 +52,7 @@ molecule: venv ## the scenarios of the roles in extensions/molecule
 units: venv ## the tests that need no cluster
 	@$(LEGS) units
 
-integration: venv ## the tests on a real control plane
+integration: venv .cache/peers/.complete ## the tests on a real control plane
 	@$(LEGS) integration
 
 cluster: venv ## start a control plane and print its export KUBECONFIG=... (NODE=1: with a node)

@@ -196,6 +196,7 @@ class Endpoint:
         server: URL without a trailing slash.
         ca_pem: the certificate authority as PEM text; None when the system's store is used.
         ca_file: the file it came from, if it came from one.
+        ca_is_empty: whether a file was given for it and there is nothing in it.
         authorization: value of the Authorization header.
         ssl_context: TLS settings with the client certificate loaded; None for plain http.
         source: where the configuration came from, for messages.
@@ -206,6 +207,7 @@ class Endpoint:
     verify: bool
     ca_pem: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    ca_is_empty: bool = False
     authorization: str | None = field(default=None, repr=False)
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     tls_server_name: str | None = None

@@ -81,6 +81,7 @@ def _resolve(options: ConnectionOptions, secrets: Secrets) -> Endpoint:
         verify=bool(configuration.verify_ssl),
         ca_pem=_read_ca(configuration.ssl_ca_cert, ca_name),
         ca_file=configuration.ssl_ca_cert,
+        ca_is_empty=bool(options.ca_cert) and configuration.ssl_ca_cert != options.ca_cert,
         authorization=authorization,
         ssl_context=_ssl_context(configuration, ca_name),
         tls_server_name=getattr(configuration, "tls_server_name", None),

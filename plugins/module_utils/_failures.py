@@ -115,7 +115,11 @@ def _tls_failure(text: str, target: Target, endpoint: Endpoint, *, unsent: bool)
         failed = no_answer(target, endpoint, f"its TLS certificate is not trusted{_tls_reason(text)}")
         failed.code = "tls_verify"
         failed.hint = (
-            "give the cluster's CA (ca_cert, or certificate-authority-data in the kubeconfig) and check the host name"
+            "the file of ca_cert is empty, as AWX makes it for a credential without Certificate Authority data: enter "
+            "the cluster's CA there"
+            if endpoint.ca_is_empty
+            else "give the cluster's CA (ca_cert, or certificate-authority-data in the kubeconfig) and check the host "
+            "name"
         )
         return Failure(Fate.FINAL, failed)
     if "WRONG_VERSION_NUMBER" in text:

@@ -198,7 +198,8 @@ def transport_findings(server: str, *, verified: bool) -> list[Finding]:
             Finding(
                 "insecure_transport",
                 f"the certificate of {server} is not verified",
-                "give the cluster's CA (ca_cert) instead of switching validate_certs off",
+                "give the cluster's CA (ca_cert; in AWX, the credential's Certificate Authority data) instead of "
+                "switching validate_certs off",
             )
         ]
     return []

@@ -77,6 +77,8 @@ def run(params: Mapping[str, Any], *, check_mode: bool, secrets: Secrets) -> dic
         mint = Mint(api, Order(item.account, item.audiences, item.seconds, item.handle), secrets)
         keeper = Keeper(api, item, sinks, outcome, binder=_binder(api, item, outcome), mint=mint)
         keeper.predict(account, reviewer) if check_mode or account is None else keeper.keep(account, reviewer)
+        if item.return_token:
+            outcome.returned["cluster"] = workshop.cluster(item.account.namespace)
 
     outcomes = _bulk.run_all(placed, _begin, work, params)
     pruned = _prune(api, params, items.desired, outcomes, check_mode=check_mode)

@@ -70,6 +70,11 @@ class Workshop:
         """Every token with its places, in order; what keeps one from its places does not keep the others."""
         return [self._placed(token) for token in tokens]
 
+    def cluster(self, namespace: str) -> dict[str, str | None]:
+        """How others reach the cluster, for those who put a token somewhere by themselves: C(host), and C(ca_cert)."""
+        endpoint = self._api.connection.endpoint
+        return {"host": endpoint.server, "ca_cert": self._ca(needs_one=False, namespace=namespace)}
+
     def _placed(self, token: Token) -> Placed[Token]:
         try:
             return token, self._sinks(token), None
@@ -112,7 +117,7 @@ class Workshop:
         return Entry(
             cluster_name=cluster,
             server=server,
-            ca_pem=_authority(desired.ca_cert) if desired.ca_cert else self._ca(desired, account.namespace),
+            ca_pem=self._authority_for(desired, account.namespace),
             verify=endpoint.verify,
             tls_server_name=endpoint.tls_server_name if not desired.server else None,
             user_name=desired.user_name or title,
@@ -122,16 +127,20 @@ class Workshop:
             set_current=bool(desired.set_current),
         )
 
-    def _ca(self, desired: DesiredSink, namespace: str) -> str | None:
+    def _authority_for(self, desired: DesiredSink, namespace: str) -> str | None:
+        """A Secret in the format of a token volume has a key for it, whoever reads it."""
+        if desired.ca_cert:
+            return _authority(desired.ca_cert)
+        return self._ca(needs_one=desired.type == SECRET and desired.format == TOKEN, namespace=namespace)
+
+    def _ca(self, *, needs_one: bool, namespace: str) -> str | None:
         """The caller's certificate authority; else the cluster's own, where the caller's way is not good enough.
 
-        A caller who verifies by the system's store needs none, and neither do those who get the kubeconfig; a Secret
-        in the format of a token volume has a key for it all the same.
+        A caller who verifies by the system's store needs none, and neither do those who get the kubeconfig.
         """
         endpoint = self._api.connection.endpoint
         if endpoint.ca_pem:
             return endpoint.ca_pem
-        needs_one = desired.type == SECRET and desired.format == TOKEN
         return self._root_ca(namespace) if needs_one or not endpoint.verify else None
 
     def _root_ca(self, namespace: str) -> str | None:

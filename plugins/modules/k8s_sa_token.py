@@ -729,6 +729,23 @@ auth:
         - The path of the file with the certificate authority.
       type: str
       returned: when the connection of this task has it from a file
+cluster:
+  description:
+    - How others reach the cluster, for whoever puts the token somewhere by other means. Nothing of it is secret.
+  returned: success with O(return_token), also in check mode, unless O(tokens) or O(state=absent) is given
+  type: dict
+  contains:
+    host:
+      description:
+        - The URL of the API server that this task uses.
+      type: str
+      returned: always
+    ca_cert:
+      description:
+        - The certificate authority that it uses, as PEM text. If the task does not check the API server's certificate,
+          that of the ConfigMap C(kube-root-ca.crt). V(null) if it checks it by the system's authorities.
+      type: str
+      returned: always
 verified:
   description:
     - Whether the API server was seen to accept the token. V(null) if it was not asked, see O(verify), or in check mode
@@ -899,6 +916,11 @@ outcomes:
         - The options with which modules can use the token, like RV(auth).
       type: dict
       returned: when RV(outcomes[].status) is V(ok) or V(changed) with O(return_token), except in check mode
+    cluster:
+      description:
+        - How others reach the cluster, like RV(cluster).
+      type: dict
+      returned: when RV(outcomes[].status) is V(ok) or V(changed) with O(return_token)
     verified:
       description:
         - Whether the API server accepts the token, like RV(verified).

@@ -25,7 +25,7 @@ PLUGINS = ROOT / "plugins"
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text())
 COLLECTION = f"{GALAXY['namespace']}.{GALAXY['name']}"
 MODULES = sorted((PLUGINS / "modules").glob("*.py"))
-CONNECTING = [path for path in MODULES if path.stem not in ("account_items", "migration_plan")]
+CONNECTING = [path for path in MODULES if path.stem not in ("account_items", "awx_credential_plan", "migration_plan")]
 ROLES = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
 
 # Who may import whom in plugins/module_utils: a file only from its own layer and those above it in this table. A new
@@ -35,6 +35,7 @@ LAYERS = (
     {
         "_access_desired",
         "_access_entries",
+        "_awx_credential",
         "_causes",
         "_choice",
         "_claims",
@@ -89,7 +90,7 @@ PLUGINS_MAY_IMPORT = {
     "modules": _USE_CASES | {"_entry"},
     "action": _USE_CASES
     | {"_account_kinds", "_accounts", "_entries", "_errors", "_here", "_lists", "_migration", "_migration_report"}
-    | {"_migration_state", "_names", "_plain", "_preset_files", "_selection", "_shape"},
+    | {"_awx_credential", "_migration_state", "_names", "_plain", "_preset_files", "_selection", "_shape"},
     "plugin_utils": {"_client", "_entry", "_errors", "_lists", "_plain"},
     "filter": {
         "_account_summary",
