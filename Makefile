@@ -46,7 +46,7 @@ types: venv ## mypy, strict
 sanity: venv ## ansible-test sanity, without Docker
 	@$(LEGS) sanity
 
-molecule: venv ## the scenarios of the roles in extensions/molecule
+molecule: venv .cache/peers/.complete ## the scenarios of the roles in extensions/molecule
 	@$(LEGS) molecule
 
 units: venv ## the tests that need no cluster
