@@ -27,13 +27,8 @@ def main() -> None:
     directory = Path(sys.argv[1])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Awx() as awx:
-        where = awx.environment
-        address = {
-            "controller_host": where["CONTROLLER_HOST"],
-            "controller_oauthtoken": where["CONTROLLER_OAUTH_TOKEN"],
-        }
         put(directory / "writes.json", [])
-        put(directory / "address.json", {"pid": os.getpid(), "connection": address})
+        put(directory / "address.json", {"pid": os.getpid(), "environment": awx.environment})
         written = 0
         while directory.is_dir():
             time.sleep(0.1)
