@@ -157,6 +157,9 @@ class Awx:
             said = f"{request.method} {request.path}"
             if said in self.refusing:
                 return self.refusing[said]
+            nulls = _nulls(request)
+            if nulls:
+                return 400, {key: ["This field may not be null."] for key in nulls}
             listed, single = _LIST.match(request.path), _ITEM.match(request.path)
             if listed:
                 return self._of_a_list(request, listed["kind"], query)
@@ -196,6 +199,14 @@ class Awx:
             ids.remove(data["id"]) if data.get("disassociate") else ids.append(data["id"])
             return 204, None
         return 200, {"count": len(ids), "next": None, "results": [{"id": one} for one in ids]}
+
+
+def _nulls(request: Request) -> list[str]:
+    """The texts that are sent as null, which AWX refuses."""
+    if request.method not in ("POST", "PATCH") or not isinstance(request.data, dict):
+        return []
+    texts = _DEFAULTS.get(request.path.split("/")[3], {})
+    return [key for key, value in request.data.items() if value is None and texts.get(key) == ""]
 
 
 def _matches(item: Item, query: Mapping[str, str]) -> bool:
