@@ -12,7 +12,7 @@ export STARTED := $(shell date +%s)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all lint types sanity units integration cluster cluster-down bench proofs dist clean
+.PHONY: help venv demo test test-all lint types sanity molecule units integration cluster cluster-down bench proofs dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -32,10 +32,10 @@ demo: venv ## the whole thing on a real API server (DEMO_KUBECONFIG=path: on tha
 	@$(VENV_PYTHON) tests/demo/demo.py
 
 test: venv .cache/peers/.complete ## everything below that is not slow; closes with pytest's line
-	@$(LEGS) lint types sanity units integration
+	@$(LEGS) lint types sanity molecule units integration
 
 test-all: venv .cache/peers/.complete ## test and the slow tests
-	@$(LEGS) --slow lint types sanity units integration
+	@$(LEGS) --slow lint types sanity molecule units integration
 
 lint: venv ## ruff, yamllint, ansible-lint, changelog and documentation
 	@$(LEGS) lint
@@ -45,6 +45,9 @@ types: venv ## mypy, strict
 
 sanity: venv ## ansible-test sanity, without Docker
 	@$(LEGS) sanity
+
+molecule: venv .cache/peers/.complete ## the scenarios of the roles in extensions/molecule
+	@$(LEGS) molecule
 
 units: venv ## the tests that need no cluster
 	@$(LEGS) units

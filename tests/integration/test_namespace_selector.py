@@ -140,6 +140,18 @@ def test_an_account_is_in_every_namespace_that_matches(
     assert [path.name for path in tmp_path.glob("*.token")] == []
 
 
+@pytest.mark.parametrize("nothing", ["", "  ", {}, None])
+def test_an_empty_selector_selects_nothing(
+    namespace: str, run: Callable[..., Play], writes: Writes, cluster: Cluster, nothing: object
+) -> None:
+    mark = cluster.audit_mark()
+    done = run("provision", [account()], service_accounts_namespace_selector=nothing)
+    assert done.rc == 2
+    assert "service_accounts_list[0]: namespace is missing" in done.stdout
+    assert writes(mark) == []
+    assert namespace
+
+
 def test_an_account_in_one_namespace_gets_grants_in_every_one_that_matches(
     cluster: Cluster, labelled: tuple[str, str], namespace: str, run: Callable[..., Play]
 ) -> None:

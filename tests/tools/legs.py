@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs groups of checks one after the other, all of them even if one fails: `legs.py [--slow] GROUP...`.
 
-The integration tests need the cluster kit, whose first build takes minutes; it goes on in the background, as the
-least urgent thing, while the other legs run. The results stand above pytest's closing line, which is the last.
+The scenarios and the integration tests need the cluster kit, whose first build takes minutes; it goes on in the
+background, as the least urgent thing, while the other legs run. The results stand above pytest's closing line, which is
+the last.
 """
 
 from __future__ import annotations
@@ -30,11 +31,27 @@ KIT_MINUTES = 40
 
 @dataclass(frozen=True)
 class Leg:
-    """One check: its name, its command line (a program of the environment) and after how long it counts as hanging."""
+    """One check.
+
+    Attributes:
+        name: what it is called.
+        command: its command line, whose program is one of the environment.
+        minutes: after how long it counts as hanging.
+        since: the oldest Python that its program runs on; with an older one it is skipped.
+    """
 
     name: str
     command: tuple[str, ...]
     minutes: float = 10
+    since: tuple[int, int] = (3, 10)
+
+    @property
+    def why_skipped(self) -> str:
+        """The reason why it cannot be run here, or nothing."""
+        here, needed = sys.version_info[:2], self.since
+        if here >= needed:
+            return ""
+        return f"{self.name} needs Python {needed[0]}.{needed[1]}, this is {here[0]}.{here[1]}"
 
 
 @dataclass(frozen=True)
@@ -64,8 +81,13 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether the leg ran and found nothing."""
-        return self.verdict == "ok"
+        """Whether the leg found nothing, be it that it was not run for a good reason."""
+        return self.verdict == "ok" or self.skipped
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it was not run for a good reason."""
+        return self.verdict.startswith("skipped: ")
 
 
 CHECKS = {
@@ -83,6 +105,8 @@ CHECKS = {
     "types": (Leg("mypy", ("mypy", "--no-error-summary", f"{LINK}/plugins", "tests")),),
     "sanity": (Leg("ansible-test sanity", ("python", "tests/tools/sanity.py"), minutes=30),),
 }
+# What needs the cluster kit.
+ON_CLUSTERS = {"molecule": (Leg("molecule", ("python", "tests/tools/scenarios.py"), minutes=20, since=(3, 11)),)}
 TESTS = {"units": "tests/unit", "integration": "tests/integration"}
 
 
@@ -104,19 +128,26 @@ def main() -> int:
     """Run the groups named on the command line; the exit status is 0 if everything passed."""
     parser = argparse.ArgumentParser(description="Runs groups of checks, one after the other.")
     parser.add_argument("--slow", action="store_true", help="also the tests marked as slow")
-    parser.add_argument("groups", nargs="+", choices=[*CHECKS, *TESTS], metavar="GROUP", help="%(choices)s")
+    parser.add_argument(
+        "groups", nargs="+", choices=[*CHECKS, *ON_CLUSTERS, *TESTS], metavar="GROUP", help="%(choices)s"
+    )
     arguments = parser.parse_args()
     # .ci/run and make begin earlier, with packages and .venv, and say when.
     start = float(os.environ.get("STARTED", time.time()))
-    wanted = (CLUSTER, NODE) if "integration" in arguments.groups else ()
+    groups = arguments.groups
+    wanted = kits_for(groups)
     with in_the_background(wanted) as kits:
-        results = [run(leg) for group in arguments.groups for leg in CHECKS.get(group, ())]
+        results = [run(leg) for group in groups for leg in CHECKS.get(group, ())]
         built = {kit: wait_for(kit, process) for kit, process in kits.items()}
     results += built.values()
-    tests = [TESTS[group] for group in arguments.groups if group in TESTS]
+    tests = [TESTS[group] for group in groups if group in TESTS]
+    on_clusters = [leg for group in groups for leg in ON_CLUSTERS.get(group, ())]
     if wanted and not built[CLUSTER].passed:
-        tests.remove(TESTS["integration"])
-        results.append(Result("integration tests", "NOT RUN, for want of the cluster kit", 0))
+        tests = [path for path in tests if path != TESTS["integration"]]
+        names = [leg.name for leg in on_clusters] + ["integration tests"] * ("integration" in groups)
+        results += [Result(name, "NOT RUN, for want of the cluster kit", 0) for name in names]
+    else:
+        results += [run(leg) for leg in on_clusters]
     passed = all(result.passed for result in results)
     if not tests:
         print(*table(results), sep="\n")
@@ -124,9 +155,19 @@ def main() -> int:
     return run_pytest(tests, arguments.slow, ResultsAbovePytest(results, start)) or (0 if passed else 1)
 
 
+def kits_for(groups: Iterable[str]) -> tuple[Kit, ...]:
+    """What these groups need."""
+    if "integration" in groups:
+        return (CLUSTER, NODE)
+    return (CLUSTER,) if not ON_CLUSTERS.keys().isdisjoint(groups) else ()
+
+
 def run(leg: Leg) -> Result:
     """Run one leg below its heading."""
     heading(leg.name)
+    if leg.why_skipped:
+        print(f"skipped: {leg.why_skipped}", flush=True)
+        return Result(leg.name, f"skipped: {leg.why_skipped}", 0)
     start = time.monotonic()
     process = subprocess.Popen([BIN / leg.command[0], *leg.command[1:]], cwd=ROOT, start_new_session=True)
     with ended(process):
@@ -196,13 +237,17 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def table(results: Iterable[Result]) -> list[str]:
-    """One line for every leg."""
-    return [f"{result.name:32} {duration(result.seconds):>12}  {result.verdict}" for result in results]
+    """One line for every leg, and one that counts those that were skipped."""
+    results = list(results)
+    lines = [f"{result.name:32} {duration(result.seconds):>12}  {result.verdict}" for result in results]
+    skipped = sum(result.skipped for result in results)
+    return lines + ([f"skipped legs: {skipped}"] if skipped else [])
 
 
 def duration(seconds: float) -> str:
     """Seconds as people read them."""
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
 def heading(text: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from tools.checkout import ROOT, project_files
+from tools.scenarios import expected
 
 FILES = sorted(project_files())
 PLUGINS = ROOT / "plugins"
@@ -38,6 +39,7 @@ LAYERS = (
         "_causes",
         "_choice",
         "_claims",
+        "_cluster_connection",
         "_cluster_report",
         "_consumers",
         "_doubts",
@@ -90,7 +92,15 @@ PLUGINS_MAY_IMPORT = {
     | {"_account_kinds", "_accounts", "_entries", "_errors", "_here", "_lists", "_migration", "_migration_report"}
     | {"_awx_credential", "_migration_state", "_names", "_plain", "_preset_files", "_selection", "_shape"},
     "plugin_utils": {"_client", "_entry", "_errors", "_lists", "_plain"},
-    "filter": {"_account_summary", "_accounts", "_claims", "_cluster_report", "_errors", "_plain"}
+    "filter": {
+        "_account_summary",
+        "_accounts",
+        "_claims",
+        "_cluster_connection",
+        "_cluster_report",
+        "_errors",
+        "_plain",
+    }
     | {"_projection", "_projection_rules", "_shape", "_volume_risks"},
 }
 # Libraries that only the named files may import, so that one file shows how each is used.
@@ -158,14 +168,68 @@ def test_everything_the_tests_install_is_pinned_once_and_is_a_version_that_we_su
     assert supported.specifier.contains(versions["ansible-core"])
 
 
+def test_there_are_roles() -> None:
+    assert {"legacy_tokens", "projected_tokens", "service_accounts"} <= {role.name for role in ROLES}
+
+
 @pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
-def test_a_role_explains_itself_and_specifies_what_it_defaults(role: Path) -> None:
-    assert (role / "README.md").is_file()
-    specified = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+def test_a_role_says_what_it_is_and_what_each_of_its_variables_does(role: Path) -> None:
+    explained = set(re.findall(r"`(\w+)`", (role / "README.md").read_text()))
+    assert {variable for _entry_point, variable, _option in _role_options(role)} - explained == set()
+    about = yaml.safe_load((role / "meta/main.yml").read_text())["galaxy_info"]
+    assert about["description"]
+    for specification in _entry_points(role).values():
+        assert specification["version_added"]
+        assert specification["short_description"]
+        assert specification["description"]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_defaults_what_it_specifies_at_every_entry_point(role: Path) -> None:
     defaults = role / "defaults/main.yml"
     given = yaml.safe_load(defaults.read_text()) or {} if defaults.exists() else {}
-    assert given == {name: option["default"] for name, option in specified.items() if "default" in option}
-    assert all(name.startswith(f"{role.name}_") for name in specified)
+    options = _role_options(role)
+    specified = {variable: option["default"] for _entry_point, variable, option in options if "default" in option}
+    assert given == specified
+    # a variable is the same at each entry point that takes it
+    other = [
+        f"{variable} of {entry_point}"
+        for entry_point, variable, option in options
+        if option.get("default") != specified.get(variable)
+    ]
+    assert other == []
+    required = {variable for _entry_point, variable, option in options if option.get("required")}
+    assert required.isdisjoint(given)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_the_variables_of_a_role_are_named_after_it_or_its_entry_point(role: Path) -> None:
+    options = _role_options(role)
+    prefixes = [(f"{role.name}_", f"{entry_point}_") for entry_point, _variable, _option in options]
+    assert [one[1] for one, prefix in zip(options, prefixes, strict=True) if not one[1].startswith(prefix)] == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_what_can_be_run_of_a_role_is_specified(role: Path) -> None:
+    files = {path.stem: path.read_text() for path in (role / "tasks").glob("*.yml")}
+    parts = {
+        name
+        for text in files.values()
+        for name in re.findall(r"(?:import|include)_tasks: (\w+)\.yml$", text, re.MULTILINE)
+    }
+    assert parts <= files.keys()
+    assert files.keys() - parts == _entry_points(role).keys()
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)
+def test_a_role_has_a_scenario(role: Path) -> None:
+    scenario = ROOT / "extensions/molecule" / role.name
+    steps = {step for name, step in expected([role.name]) if name == role.name}
+    assert steps == {"prepare", "converge", "idempotence", "verify", "cleanup"}
+    assert [step for step in steps - {"idempotence"} if not (scenario / f"{step}.yml").is_file()] == []
+    assert f"{COLLECTION}.{role.name}\n" in (scenario / "converge.yml").read_text()
+    # whether it did is not asked of the collection itself
+    assert COLLECTION not in (scenario / "verify.yml").read_text()
 
 
 def test_nothing_is_excused_from_the_sanity_tests() -> None:
@@ -231,6 +295,21 @@ def test_the_artefact_holds_the_project_and_nothing_else(tmp_path: Path) -> None
         packed = {Path(member.name) for member in artefact.getmembers() if member.isfile()}
     generated = {Path("MANIFEST.json"), Path("FILES.json")}
     assert packed - generated == set(FILES) - {Path("galaxy.yml")}
+
+
+def _entry_points(role: Path) -> dict[str, Any]:
+    """What a role says of each of its entry points."""
+    specified: dict[str, Any] = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    return specified
+
+
+def _role_options(role: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every variable of a role: the entry point that takes it, its name and what is said about it."""
+    return [
+        (entry_point, variable, option)
+        for entry_point, specification in _entry_points(role).items()
+        for variable, option in specification["options"].items()
+    ]
 
 
 def _documentation(module: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tools import legs, sanity
+from tools import legs, sanity, scenarios
 from tools.checkout import ROOT
 
 CHECKOUT = Path("tests/tools/checkout.py")
@@ -131,6 +131,14 @@ def test_a_leg_fails_when_its_program_does() -> None:
     assert (failed.passed, failed.verdict) == (False, "FAILED with exit status 3")
 
 
+def test_a_leg_that_this_python_is_too_old_for_is_skipped_with_the_reason_and_counted() -> None:
+    here = ".".join(str(number) for number in sys.version_info[:2])
+    skipped = legs.run(legs.Leg("new", ("python", "-c", "raise SystemExit(3)"), since=(4, 1)))
+    assert (skipped.passed, skipped.verdict) == (True, f"skipped: new needs Python 4.1, this is {here}")
+    assert legs.table([skipped])[-1] == "skipped legs: 1"
+    assert len(legs.table([legs.Result("old", "ok", 1)])) == 1
+
+
 def test_a_leg_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     child = f"import fcntl, time; file = open({str(locked)!r}, 'w'); fcntl.flock(file, fcntl.LOCK_EX); time.sleep(600)"
@@ -138,6 +146,25 @@ def test_a_leg_that_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None
     result = legs.run(legs.Leg("hangs", ("python", "-c", parent), minutes=0.03))
     assert result.verdict == "FAILED: still running after 0.03 minutes"
     assert _is_released(locked, time.monotonic() + 10)
+
+
+SAID = """\
+INFO     some ➜ prepare: Executing
+TASK [Make something] ***
+INFO     some ➜ prepare: Executed: Successful
+INFO     some ➜ converge: Executing
+WARNING  some ➜ converge: Executed: Missing playbook (Remove from test_sequence to suppress)
+some ➜ prepare: Executed: Successful
+"""
+
+
+def test_a_scenario_that_left_out_a_step_has_not_passed() -> None:
+    steps = list(scenarios.steps_of(SAID.splitlines()))
+    assert [(step.scenario, step.name) for step in steps] == [("some", "prepare"), ("some", "converge")]
+    assert scenarios.missing([("some", "prepare"), ("some", "converge"), ("some", "verify")], steps) == [
+        "some converge: Missing playbook (Remove from test_sequence to suppress)",
+        "some verify: was not run",
+    ]
 
 
 def _is_released(locked: Path, deadline: float) -> bool:
