@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
@@ -61,12 +61,25 @@ class Request:
         return json.loads(self.body)
 
 
+def _nothing(dummy: Request) -> None:
+    """What happens at a request, if nothing is to happen."""
+
+
 class Awx:
-    """The stand-in; to be used as a context."""
+    """The stand-in; to be used as a context.
+
+    Attributes:
+        requests: all that came.
+        refusing: statuses and bodies for requests that are refused, by C("METHOD /path/").
+        before: called with each request before it is looked at.
+        after: called with it when it is done, and before it is answered.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.refusing: dict[str, tuple[int, Item]] = {}
+        self.before: Callable[[Request], None] = _nothing
+        self.after: Callable[[Request], None] = _nothing
         self._lock = threading.Lock()
         self._objects: dict[str, dict[int, Item]] = {}
         self._sub: dict[str, Any] = {}
@@ -144,6 +157,9 @@ class Awx:
             said = f"{request.method} {request.path}"
             if said in self.refusing:
                 return self.refusing[said]
+            nulls = _nulls(request)
+            if nulls:
+                return 400, {key: ["This field may not be null."] for key in nulls}
             listed, single = _LIST.match(request.path), _ITEM.match(request.path)
             if listed:
                 return self._of_a_list(request, listed["kind"], query)
@@ -185,6 +201,14 @@ class Awx:
         return 200, {"count": len(ids), "next": None, "results": [{"id": one} for one in ids]}
 
 
+def _nulls(request: Request) -> list[str]:
+    """The texts that are sent as null, which AWX refuses."""
+    if request.method not in ("POST", "PATCH") or not isinstance(request.data, dict):
+        return []
+    texts = _DEFAULTS.get(request.path.split("/")[3], {})
+    return [key for key, value in request.data.items() if value is None and texts.get(key) == ""]
+
+
 def _matches(item: Item, query: Mapping[str, str]) -> bool:
     either = [value == str(item.get(key[4:])) for key, value in query.items() if key.startswith("or__")]
     rest = [value == str(item.get(key)) for key, value in query.items() if not key.startswith("or__")]
@@ -219,7 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         known = self.headers.get("Authorization") == f"Bearer {OAUTH_TOKEN}"
         request = Request(self.command, address.path, body)
+        self.awx.before(request)
         status, data = self.awx.answer(request, dict(parse_qsl(address.query)), known=known)
+        self.awx.after(request)
         answer = b"" if data is None else json.dumps(data).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

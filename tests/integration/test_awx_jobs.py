@@ -20,7 +20,8 @@ import pytest
 import yaml
 from awx.job import Job, answered, injected, run_job
 from cluster.controlplane import Cluster
-from conftest import COLLECTIONS, ROOT
+from conftest import COLLECTIONS, ROOT, Play
+from faults.workloads import create, live, template_of, workload
 
 from ansible_collections.tokenwright.kubernetes.plugins.module_utils._findings import RISKS
 
@@ -206,6 +207,35 @@ def test_every_question_that_need_not_be_answered_may_be_empty(
         assert launch("provision", listed).rc == 0
     done = launch(playbook, {**empty, **listed})
     assert done.rc == 0, done.stdout
+
+
+def test_the_other_roles_take_texts_and_empty_answers_as_well(
+    cluster: Cluster, namespace: str, run_playbook: Callable[..., Play]
+) -> None:
+    """A survey of one's own may ask for what theirs are."""
+    cluster.kubectl("create", "serviceaccount", "app", "-n", namespace)
+    create(cluster, namespace, workload("Deployment", "web"))
+    volumes = [{"name": "web", "namespace": namespace, "service_account": "app"}]
+    tokens = [{"name": "app-token", "namespace": namespace, "service_account": "app"}]
+
+    def task(role: str, tasks_from: str = "main", **variables: Any) -> dict[str, Any]:
+        included = {"name": f"tokenwright.kubernetes.{role}", "tasks_from": tasks_from}
+        return {"ansible.builtin.import_role": included, "vars": {f"{role}_{key}": variables[key] for key in variables}}
+
+    answers = {"allow_risks": "readable_token_file\nlong_lived_token", "set": "", "overlap": "", "rotate_after": ""}
+    volume_answers = {"allow_risks": "", "fs_group": "0", "wait_timeout": "", "wait": "no"}
+    tasks = [
+        task("projected_tokens", list=yaml.safe_dump(volumes), **volume_answers),
+        task("legacy_tokens", list=json.dumps(tokens), **answers),
+        task("legacy_tokens", "clean", unused_for="180d", namespaces=f"{namespace}\nkube-public"),
+    ]
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    first, second = run_playbook(play), run_playbook(play)
+    assert (first.rc, second.rc, second.changed) == (0, 0, 0), first.stdout + second.stdout
+    assert template_of(live(cluster, namespace, "deployment", "web"))["securityContext"]["fsGroup"] == 0
+    tasks[0]["vars"]["projected_tokens_fs_group"] = 0
+    same = run_playbook(play)
+    assert (same.rc, same.changed) == (0, 0), "a group that is 0 is given"
 
 
 def _changed(job: Job) -> int:

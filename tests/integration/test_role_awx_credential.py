@@ -9,13 +9,16 @@ from __future__ import annotations
 import base64
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from awx.stand_in import Awx
+from awx.stand_in import Awx, Request
 from cluster.controlplane import Cluster
 from conftest import COLLECTIONS, ROOT, Play
 
@@ -284,6 +287,48 @@ def test_why_awx_does_not_take_it_is_said_and_the_next_run_goes_on(
     done = run()
     assert (done.rc, done.changed) == (0, 1), done.stdout
     assert awx.one("credentials", "staging")["inputs"]["bearer_token"] == token
+
+
+class KilledError(Exception):
+    """Ends a request that nobody waits for any more."""
+
+
+@pytest.mark.parametrize(
+    ("state", "method", "moment"),
+    [("present", "POST", "before"), ("present", "POST", "after"), ("absent", "DELETE", "before")],
+)
+def test_a_run_that_is_killed_while_it_writes_is_completed_by_the_next(
+    cluster: Cluster, namespace: str, awx: Awx, run: Run, tmp_path: Path, state: str, method: str, moment: str
+) -> None:
+    if state == "absent":
+        assert run().rc == 0
+    given = {"name": "staging", "service_account": "deployer", "namespace": namespace, "state": state}
+    (tmp_path / "killed.yml").write_text(yaml.safe_dump(role(**given)))
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{COLLECTIONS}{os.pathsep}{PEERS}", "K8S_AUTH_KUBECONFIG": cluster.kubeconfig}
+    env = {**os.environ, **awx.environment, **{key: str(value) for key, value in paths.items()}}
+    process = subprocess.Popen(
+        [program, "killed.yml"], cwd=tmp_path, env=env, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+
+    def kill(request: Request) -> None:
+        if request.method == method:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise KilledError
+
+    setattr(awx, moment, kill)
+    assert process.wait(120) == -signal.SIGKILL
+    setattr(awx, moment, lambda dummy: None)
+    made = awx.all("credentials")
+    assert len(made) == {("present", "before"): 0, ("present", "after"): 1, ("absent", "before"): 1}[state, moment]
+    token = kept(cluster, namespace) if state == "present" else ""
+    done, again = run(state=state), run(state=state)
+    assert (done.rc, done.changed) == (0, 0 if moment == "after" else 1), done.stdout
+    assert (again.rc, again.changed) == (0, 0)
+    if state == "absent":
+        assert awx.all("credentials") == []
+    else:
+        assert awx.one("credentials", "staging")["inputs"]["bearer_token"] == token == kept(cluster, namespace)
 
 
 def test_without_the_collection_of_awx_it_says_what_is_missing(run: Run) -> None:
