@@ -10,6 +10,7 @@ them, and a line that begins with one of three marks says that something is, or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,8 +26,8 @@ _MARK_WIDTH = len(_MARKS[0])
 _NOUNS = {"account": "accounts", "secret": "entries"}
 _LEFT, _PROVEN = "left ", "access   proven"
 
-# before a message of its own, since 2.19
-_WHAT_ANSIBLE_ADDS = "Task failed: "
+# what Ansible puts before a message, since 2.19
+_ADDED = re.compile(r"^(?:Task failed: )?(?:The (?:filter|lookup) plugin '[\w.]+' failed: )?")
 
 # a line is to be read at a glance; the whole sentence stands where the task failed
 _LONGEST = 240
@@ -56,7 +57,7 @@ def failure_sentence(task: str, result: Mapping[str, Any]) -> str:
     """
     failed = [one for one in result.get("results") or () if isinstance(one, Mapping) and one.get("failed")]
     said = (failed[0] if failed else result).get("msg")
-    text = " ".join(str(said or "").split()).removeprefix(_WHAT_ANSIBLE_ADDS)
+    text = _ADDED.sub("", " ".join(str(said or "").split()))
     return Secrets().scrub(f"{task}: {text or 'failed, and Ansible does not show its result'}")
 
 

@@ -242,6 +242,21 @@ def test_the_example_runs_and_a_second_time_without_a_change(
     assert again.stdout.count("changed=0") == 3
 
 
+@pytest.mark.parametrize("name", ["cluster_connection", "cluster_failure", "cluster_report"])
+def test_the_examples_of_a_filter_run(cluster: Cluster, run_playbook: Run, name: str) -> None:
+    tasks = yaml.safe_load(yaml.safe_load((ROOT / f"plugins/filter/{name}.yml").read_text())["EXAMPLES"])
+    cluster.kubectl("create", "namespace", "ci")
+    try:
+        done = run_playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    finally:
+        cluster.kubectl("delete", "namespace", "ci")
+    assert done.rc == 0, done.stdout
+    if name == "cluster_report":
+        (said,) = re.findall(r'"msg": (\[.*?\])', done.stdout, re.DOTALL)
+        documented = yaml.safe_load((ROOT / "plugins/filter/cluster_report.yml").read_text())["RETURN"]["_value"]
+        assert json.loads(said) == documented["contains"]["lines"]["sample"]
+
+
 def test_the_document_shows_the_inventory_of_the_example() -> None:
     (shown,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/fleet.md").read_text(), re.MULTILINE | re.DOTALL)
     assert (EXAMPLE / "clusters.yml").read_text().endswith(shown)

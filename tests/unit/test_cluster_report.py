@@ -97,6 +97,7 @@ def test_a_long_sentence_is_cut_where_it_is_printed_and_nowhere_else() -> None:
     [
         ({"msg": "no"}, "Try: no"),
         ({"msg": "Task failed: no\n  such file"}, "Try: no such file"),
+        ({"msg": "Task failed: The filter plugin 'a.b.c' failed: no connection"}, "Try: no connection"),
         ({"msg": "all", "results": [{"failed": False, "msg": "a"}, {"failed": True, "msg": "b"}]}, "Try: b"),
         ({"censored": "hidden"}, "Try: failed, and Ansible does not show its result"),
         ({"msg": None}, "Try: failed, and Ansible does not show its result"),
