@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,9 @@ def test_whenever_a_role_is_killed_the_next_run_gets_to_the_same_end(
         assert len(after_changes(undisturbed.tasks)) == case.changes, undisturbed.tasks
 
         places = [stage.place(case.begin) for _death in deaths]
-        for death, place in zip(deaths, places, strict=True):
-            killed = stage.play(case, [place], death)
+        with ThreadPoolExecutor(2) as pool:
+            dying = pool.map(lambda place, death: stage.play(case, [place], death), places, deaths)
+        for death, killed in zip(deaths, dying, strict=True):
             assert killed.status == -signal.SIGKILL, killed.said
             assert killed.tasks == undisturbed.tasks[:death]
 
