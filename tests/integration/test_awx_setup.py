@@ -131,6 +131,13 @@ def test_what_is_there_is_taken_by_its_name_and_no_schedule_is_made_that_awx_wou
     assert awx.all("schedules") == []
 
 
+def test_a_list_in_the_inventory_is_not_asked_for_and_may_have_a_schedule(awx: Awx, run: Run) -> None:
+    done = run(survey_without="service_accounts_list", job_templates={"renew": "Renew"})
+    assert done.rc == 0, done.stdout
+    assert "service_accounts_list" not in [question["variable"] for question in awx.survey("Renew")["spec"]]
+    assert [item["name"] for item in awx.all("schedules")] == ["Kubernetes renew hourly"]
+
+
 def test_the_credential_may_be_made_along_with_it(cluster: Cluster, namespace: str, awx: Awx, run: Run) -> None:
     cluster.kubectl("create", "serviceaccount", "provisioner", "-n", namespace)
     given = {
