@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from awx.job import run_job
 from awx.stand_in import Awx
 from cluster.controlplane import Cluster
 from conftest import COLLECTIONS, ROOT, Play
+from proofs.leak_secrets import Hunt, Secret
 
 # the one of the project, which imports that of the collection
 SETUP = ROOT / "examples/awx/awx_setup.yml"
@@ -131,6 +133,13 @@ def test_what_is_there_is_taken_by_its_name_and_no_schedule_is_made_that_awx_wou
     assert awx.all("schedules") == []
 
 
+def test_a_list_in_the_inventory_is_not_asked_for_and_may_have_a_schedule(awx: Awx, run: Run) -> None:
+    done = run(survey_without="service_accounts_list", job_templates={"renew": "Renew"})
+    assert done.rc == 0, done.stdout
+    assert "service_accounts_list" not in [question["variable"] for question in awx.survey("Renew")["spec"]]
+    assert [item["name"] for item in awx.all("schedules")] == ["Kubernetes renew hourly"]
+
+
 def test_the_credential_may_be_made_along_with_it(cluster: Cluster, namespace: str, awx: Awx, run: Run) -> None:
     cluster.kubectl("create", "serviceaccount", "provisioner", "-n", namespace)
     given = {
@@ -148,6 +157,39 @@ def test_the_credential_may_be_made_along_with_it(cluster: Cluster, namespace: s
     assert [one.path for one in awx.requests if token in one.body] == ["/api/v2/credentials/"]
     for one in (predicted, first, second):
         assert token not in one.stdout + one.stderr
+
+
+def test_a_job_that_keeps_the_credential_good_leaves_its_token_nowhere(
+    cluster: Cluster, namespace: str, awx: Awx, tmp_path: Path
+) -> None:
+    """All that ansible-runner writes is searched, job events too; a play that shows the token proves the search."""
+    cluster.kubectl("create", "serviceaccount", "provisioner", "-n", namespace)
+    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{COLLECTIONS}{os.pathsep}{PEERS}", "K8S_AUTH_KUBECONFIG": cluster.kubeconfig}
+    env = {**awx.environment, **{name: str(value) for name, value in paths.items()}, "ANSIBLE_VERBOSITY": "3"}
+    given = {
+        "awx_project_scm_url": "https://git.example.com/kubernetes.git",
+        "awx_credential_service_account": "provisioner",
+        "awx_credential_namespace": namespace,
+        "awx_credential_name": "staging",
+    }
+    done = run_job(tmp_path / "job", SETUP.parent, SETUP.name, env, given)
+    assert done.rc == 0, done.stdout
+    token = awx.one("credentials", "staging")["inputs"]["bearer_token"]
+    assert _found(tmp_path / "job", token) == {}
+    (tmp_path / "project").mkdir()
+    shown = {"ansible.builtin.debug": {"msg": "{{ leaked }}"}}
+    (tmp_path / "project/leak.yml").write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [shown]}])
+    )
+    run_job(tmp_path / "leak", tmp_path / "project", "leak.yml", env, {"leaked": token})
+    assert {Path(name).name for name in _found(tmp_path / "leak", token)} >= {"stdout", "extravars"}
+
+
+def _found(directory: Path, token: str) -> dict[str, set[str]]:
+    """The files with the token, or a part of it that is a secret, in any form."""
+    hunt = Hunt([Secret("the token", token)])
+    found = {str(path): hunt.hits(path.read_bytes()) for path in directory.rglob("*") if path.is_file()}
+    return {name: hits for name, hits in found.items() if hits}
 
 
 def test_without_the_collection_of_awx_it_says_what_is_missing(run: Run) -> None:

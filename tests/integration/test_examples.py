@@ -28,7 +28,15 @@ COLLECTION = "tokenwright.kubernetes."
 ANSIBLES_OWN = {"changed", "diff", "exception", "failed", "invocation", "warnings"}
 
 # Modules that never change anything.
-READING = {"account_items", "k8s_namespace_info", "k8s_sa_access", "k8s_sa_diagnose", "k8s_sa_info", "migration_plan"}
+READING = {
+    "account_items",
+    "awx_credential_plan",
+    "k8s_namespace_info",
+    "k8s_sa_access",
+    "k8s_sa_diagnose",
+    "k8s_sa_info",
+    "migration_plan",
+}
 
 WITH_SECRET = {
     "containers": [{"name": "app", "image": "none", "volumeMounts": [{"name": "t", "mountPath": "/etc/token"}]}],
