@@ -78,7 +78,10 @@ def test_all_of_it_is_made_once(awx: Awx, run: Run) -> None:
         "execution_environment_image": "registry.example.com/kubernetes:1",
         "inventory_hosts": {"one": {"cluster_connection": {"context": "one"}}, "two": None},
         "job_slice_count": 2,
+        "job_credentials": ["east", "west"],
     }
+    for name in ("east", "west"):
+        awx.add("credentials", name=name, inputs={}, credential_type=2, organization=1)
     predicted = run(check=True, **given)
     assert predicted.rc == 0, predicted.stdout + predicted.stderr
     assert predicted.changed > 0
@@ -96,9 +99,12 @@ def test_all_of_it_is_made_once(awx: Awx, run: Run) -> None:
         template = awx.one("job_templates", name)
         assert (template["survey_enabled"], template["ask_variables_on_launch"]) == (True, False)
         assert template["job_slice_count"] == 2
-        assert json.loads(template["extra_vars"]) == {"service_accounts_max_expiration_seconds": "8h"}
+        assert json.loads(template["extra_vars"]) == {
+            "clusters": "all",
+            "service_accounts_max_expiration_seconds": "8h",
+        }
         assert template["execution_environment"] == awx.one("execution_environments", "kubernetes")["id"]
-        assert awx.associated("job_templates", name, "credentials") == ["Kubernetes"]
+        assert awx.associated("job_templates", name, "credentials") == ["east", "west"]
     asked = {question["variable"]: question for question in awx.survey("Kubernetes renew")["spec"]}
     assert json.loads(asked["service_accounts_list"]["default"]) == accounts
     assert asked["service_accounts_allow_risks"]["default"] == "pod_exec\nwildcard"
