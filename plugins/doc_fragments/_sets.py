@@ -25,4 +25,11 @@ options:
         look there either, or may not delete, gets a failure after the list is done.
     type: bool
     default: false
+  prune_namespaces:
+    description:
+      - The only namespaces in which O(prune) deletes anything; then it deletes nothing that is cluster-wide. For a set
+        whose name somebody else may choose.
+      - Not given, it deletes in all of them.
+    type: list
+    elements: str
 """

@@ -16,12 +16,12 @@ from ..module_utils._cluster_connection import check_connection
 from ..module_utils._errors import InputError
 
 
-def cluster_connection(value: Mapping[str, Any], hosts: Iterable[str]) -> Mapping[str, Any]:
+def cluster_connection(value: Mapping[str, Any], host: str, hosts: Iterable[str]) -> Mapping[str, Any]:
     """The same; nothing of it is in the message, because it may hold credentials."""
     if not isinstance(value, Mapping):
         raise AnsibleFilterError("cluster_connection is not a mapping: give it connection options like kubeconfig")
     try:
-        check_connection(value, [*hosts], os.environ)
+        check_connection(value, host, [*hosts], os.environ)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
     return value

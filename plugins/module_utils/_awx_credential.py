@@ -12,15 +12,18 @@ plugin awx_plugins.credentials.plugins, kubernetes_bearer_token and its injector
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ._errors import InputError
 
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _KEY = "PRIVATE KEY-----"
+# an address may have a path, for servers behind a proxy such as Rancher's
+_ADDRESS = re.compile(r"https://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:/[\w./~-]*)?")
 # of a sum that is only to show a change
 _SHORT = 16
 
@@ -113,18 +116,19 @@ def _check_host(host: str) -> None:
     Raises:
         InputError: it is none, is not encrypted, or holds a password.
     """
-    parts = _parts(host)
-    if parts.username or parts.password:
+    # it is not repeated, because what is no address may be a password
+    if "@" in host:
         raise InputError("awx_credential_host holds a user or a password", "give https://name:port")
-    if parts.scheme != "https" or not parts.hostname:
-        raise InputError(f"awx_credential_host: {host} is no https:// address", "give https://name:port")
+    if not _ADDRESS.fullmatch(host) or not _has_port(host):
+        raise InputError("awx_credential_host is no https:// address", "give https://name:port")
 
 
-def _parts(host: str) -> SplitResult:
+def _has_port(host: str) -> bool:
+    """Whether its port, if it has one, can be one."""
     try:
-        return urlsplit(host)
+        return urlsplit(host).port != 0
     except ValueError:
-        return urlsplit("")
+        return False
 
 
 def _check_authority(text: str) -> None:

@@ -9,6 +9,7 @@ Source: Kubernetes API, Namespace v1; Labels and Selectors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ from ._kinds import NAMESPACE
 from ._namespaces import is_terminating
 from ._redact import Secrets
 from ._shape import called
+
+# Source: Kubernetes, Labels and Selectors, syntax
+_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "label_selector": {"type": "raw"},
@@ -68,6 +72,11 @@ def label_selector(given: object) -> str:
                 raise InputError(
                     f"label_selector: {label} is {called(value)}, not a text",
                     "quote it, or write the selector as a text: stage in (test,live)",
+                )
+            if not _VALUE.fullmatch("" if value is None else str(value)):
+                raise InputError(
+                    f"label_selector: {value!r} of {label} is no value of a label",
+                    "write a selector with more than labels as a text: team=ci,!protected",
                 )
         return ",".join(f"{label}={'' if value is None else value}" for label, value in given.items())
     if not isinstance(given, str):

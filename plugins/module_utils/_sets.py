@@ -25,6 +25,7 @@ EXPIRES_AT = "tokenwright/expires-at"
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "set_name": {"type": "str"},
     "prune": {"type": "bool", "default": False},
+    "prune_namespaces": {"type": "list", "elements": "str"},
 }
 
 
@@ -54,6 +55,8 @@ def check(params: Mapping[str, Any], list_name: str) -> str | None:
         _names.label_values({SET_LABEL: set_name}, "set_name")
     if params["prune"] and not set_name:
         raise InputError("prune needs set_name", "name the set whose left-over members may be deleted")
+    for index, name in enumerate(params["prune_namespaces"] or ()):
+        _names.namespace(name, f"prune_namespaces[{index}]")
     if params["prune"] and params[list_name] is None:
         raise InputError(f"prune needs {list_name}", "a single item says nothing about the other members of its set")
     return str(set_name) if set_name else None
@@ -95,7 +98,7 @@ def prune(
 
     Args:
         api: the cluster.
-        params: of the task: C(prune) and C(set_name), checked before.
+        params: of the task: C(prune), C(set_name) and C(prune_namespaces), checked before.
         members: where to look.
         namespaces: of the list; where to look without the right to look everywhere.
         outcomes: what came of the list's items.
@@ -103,18 +106,23 @@ def prune(
     """
     if not params["prune"] or not outcomes or any(outcome.error for outcome in outcomes):
         return []
-    places = sorted({namespace for namespace in namespaces if namespace})
+    within, places = params["prune_namespaces"], sorted({namespace for namespace in namespaces if namespace})
     set_name, gone, pruned = str(params["set_name"]), _taken_away(outcomes), []
     try:
         for some in members:
             for member in _found(api, some, set_name, places):
-                is_left = not some.is_kept(member) and not is_terminating(member)
+                is_left = not some.is_kept(member) and not is_terminating(member) and _is_within(member, within)
                 if is_left and _identity(some.kind, member) not in gone:
                     pruned.append(_remove(api, some, member, check_mode=check_mode))
     except ProvisionError as error:
         title = f"prune of the set {set_name}"
         pruned.append(Outcome(identity={}, title=title, reason=error.code, msg=str(error), error=error))
     return pruned
+
+
+def _is_within(member: Object, namespaces: Sequence[str] | None) -> bool:
+    """Whether it is in one of these namespaces; what is in none is not."""
+    return namespaces is None or member["metadata"].get("namespace") in namespaces
 
 
 def _taken_away(outcomes: Sequence[Outcome]) -> set[tuple[str | None, ...]]:

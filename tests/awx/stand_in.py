@@ -57,8 +57,8 @@ class Request:
 
     @property
     def data(self) -> Any:
-        """The body, read."""
-        return json.loads(self.body)
+        """The body, read; None if there is none."""
+        return json.loads(self.body) if self.body else None
 
 
 def _nothing(dummy: Request) -> None:

@@ -209,3 +209,31 @@ def test_a_default_that_awx_would_refuse_is_refused(awx: Awx, run: Run) -> None:
     assert refused.rc == 2
     assert "awx_survey_defaults: service_accounts_prune cannot be perhaps: choose false, true" in refused.stdout
     assert awx.written() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"survey_without": "service_accounts_prun"}, "no survey asks for service_accounts_prun; correct the names"),
+        ({"survey_defaults": {"service_account_list": []}}, "no survey asks for service_account_list; correct"),
+        (
+            {"inventory_hosts": {"one": None, "two": {"cluster_connection": {"api_key": "a-token-in-clear"}}}},
+            "awx_inventory_hosts holds a token in clear for two, and AWX shows variables of hosts",
+        ),
+    ],
+)
+def test_a_slip_ends_before_anything_is_written(awx: Awx, run: Run, given: dict[str, Any], said: str) -> None:
+    refused = run(**given)
+    assert refused.rc == 2
+    assert said in " ".join(refused.stdout.split())
+    assert "a-token-in-clear" not in refused.stdout + refused.stderr
+    assert awx.written() == []
+
+
+def test_a_host_may_hold_how_its_token_is_found(awx: Awx, run: Run, tmp_path: Path) -> None:
+    text = "awx_inventory_hosts: {one: {cluster_connection: {api_key: !unsafe \"{{ lookup('env', 'ONE') }}\"}}}"
+    (tmp_path / "hosts.yml").write_text(text)
+    done = run("-e", "@hosts.yml")
+    assert done.rc == 0, done.stdout
+    kept = json.loads(awx.one("hosts", "one")["variables"])
+    assert kept == {"cluster_connection": {"api_key": "{{ lookup('env', 'ONE') }}"}}

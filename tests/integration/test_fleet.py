@@ -61,7 +61,9 @@ def hosts(cluster: Cluster, namespace: str, silent: str) -> Hosts:
     return {
         "broken": {"cluster_connection": "{{ lookup('ansible.builtin.file', '/nonexistent') }}"},
         "works": {"cluster_connection": works},
-        "down": {"cluster_connection": {**authority, "host": "https://127.0.0.1:9", "retry_timeout": 0}},
+        "down": {
+            "cluster_connection": {**authority, "host": "https://127.0.0.1:9", "api_key": token, "retry_timeout": 0}
+        },
         "hangs": {
             "cluster_connection": {**authority, "host": silent, "api_key": token, "request_timeout": 1}
             | {"retry_timeout": 0}
@@ -102,7 +104,7 @@ SENTENCES = {
     "down": r"the API server 127\.0\.0\.1:9 .*the connection is refused",
     "hangs": r"the API server 127\.0\.0\.1:\d+ .*no answer",
     "refuses": r"(may not|cannot) ",
-    "unsaid": r"one of 7 clusters has no cluster_connection",
+    "unsaid": r"cluster_connection of unsaid is missing or empty",
     "mistaken": r"service_accounts_list\[0\]: nmae is unknown here: did you mean name\?",
 }
 

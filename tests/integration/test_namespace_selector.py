@@ -207,6 +207,33 @@ def test_a_namespace_that_loses_the_label_leaves_the_set(
     assert there(cluster, "serviceaccounts", first) == {"app"}
 
 
+def test_nothing_is_pruned_outside_the_allowed_namespaces(
+    cluster: Cluster, labelled: tuple[str, str], namespace: str, run: Callable[..., Play]
+) -> None:
+    first, second = labelled
+    wide = {"name": "wide", "namespace": namespace, "grants": [{"cluster_role": "view", "cluster_wide": True}]}
+    handle = {"handle": "app", "sinks": [{"type": "secret", "name": "kept"}]}
+    of = {"service_accounts_set": namespace, "service_accounts_risk_policy": "ignore"}
+    theirs = run(
+        "provision", [account(tokens=[handle]), wide], service_accounts_namespace_selector=f"of={namespace}", **of
+    )
+    assert theirs.rc == 0, theirs.stdout
+    ours = [account(namespace=first, tokens=[handle])]
+    limits = {**of, "service_accounts_prune": True, "service_accounts_allowed_namespaces": [first]}
+    done = run("provision", ours, **limits)
+    assert (done.rc, done.changed) == (0, 0), done.stdout
+    assert there(cluster, "serviceaccounts", second) == there(cluster, "rolebindings", second) == {"app"}
+    assert {"kept", "app-1"} <= there(cluster, "secrets", second)
+    assert there(cluster, "serviceaccounts", namespace) == {"wide"}
+    assert may(cluster, f"{namespace}:wide", "list", "pods", "default")
+    other = run("provision", [account(namespace=first, name="other")], **limits)
+    assert other.rc == 0, other.stdout
+    assert there(cluster, "serviceaccounts", first) == {"other"}
+    assert there(cluster, "serviceaccounts", second) == {"app"}
+    assert run("provision", [], **of).rc == 0
+    cluster.kubectl("delete", "clusterrolebindings", "-l", f"tokenwright/set={namespace}")
+
+
 def test_a_second_role_in_a_play_does_not_inherit_the_selection(
     labelled: tuple[str, str], namespace: str, run_playbook: Playbook, cluster: Cluster
 ) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 import signal
@@ -64,8 +65,9 @@ def role(**variables: Any) -> list[Item]:
     return [{"hosts": "localhost", "gather_facts": False, "vars": named, "tasks": [task]}]
 
 
-def kept(cluster: Cluster, namespace: str, name: str = "deployer-awx-credential") -> str:
-    """The token in the Secret."""
+def kept(cluster: Cluster, namespace: str, name: str = "staging") -> str:
+    """The token in the Secret of a credential."""
+    name = f"deployer-awx-credential-{hashlib.sha256(f'Default/{name}'.encode()).hexdigest()[:8]}"
     found = cluster.kubectl("get", "secret", name, "-n", namespace, "-o", "jsonpath={.data.token}").stdout
     return base64.b64decode(found).decode()
 
@@ -192,6 +194,38 @@ def test_absent_makes_the_token_void_and_deletes_the_credential(
     assert (run(state="absent").changed, run(state="absent", check=True).changed) == (0, 0)
 
 
+def test_two_credentials_of_an_account_leave_each_other_alone(
+    cluster: Cluster, namespace: str, awx: Awx, run: Run
+) -> None:
+    for name, seconds in (("one", "2h"), ("two", "1h"), ("one", "2h"), ("two", "1h")):
+        seen = [item["name"] for item in awx.all("credentials")]
+        done = run(name=name, expiration_seconds=seconds)
+        assert (done.rc, done.changed) == (0, 0 if name in seen else 2), done.stdout
+    gone = run(name="stagign", state="absent")
+    assert (gone.rc, gone.changed) == (0, 0), gone.stdout
+    assert run(name="one", state="absent").changed == 2
+    sent = awx.one("credentials", "two")["inputs"]["bearer_token"]
+    assert sent == kept(cluster, namespace, "two")
+    whoami = ("--kubeconfig=/dev/null", f"--server={cluster.server}", "--insecure-skip-tls-verify", f"--token={sent}")
+    assert "deployer" in cluster.kubectl(*whoami, "auth", "whoami").stdout
+
+
+def test_an_empty_organization_is_the_default_one(awx: Awx, run: Run) -> None:
+    other = awx.add("organizations", name="Other")
+    awx.add("credentials", name="staging", credential_type=3, organization=other["id"], inputs={"host": "theirs"})
+    assert run(organization="").rc == 0
+    theirs, ours = awx.all("credentials")
+    assert (theirs["organization"], theirs["inputs"]) == (other["id"], {"host": "theirs"})
+    assert ours["organization"] == 1
+
+
+def test_no_module_with_the_token_is_a_file_on_its_way(run: Run) -> None:
+    done = run("-vvv", env={"ANSIBLE_PIPELINING": "0"})
+    assert done.rc == 0, done.stdout
+    assert "Write the credential" in done.stdout
+    assert "AnsiballZ_credential" not in done.stdout
+
+
 def test_without_verification_it_warns_and_sends_no_authority(awx: Awx, run: Run) -> None:
     for given in ("no", False):
         done = run(verify_ssl=given)
@@ -229,7 +263,7 @@ def test_optional_answers_of_a_survey_may_be_empty_and_lists_may_be_text(
     ("given", "said"),
     [
         ({"name": ""}, "awx_credential_name is empty"),
-        ({"host": "staging:6443"}, "awx_credential_host: staging:6443 is no https:// address"),
+        ({"host": "staging:6443"}, "awx_credential_host is no https:// address"),
         ({"host": "https://me:word@staging"}, "awx_credential_host holds a user or a password"),
         ({"ca_cert": "/etc/ca.crt"}, "awx_credential_ca_cert is no certificate in PEM form"),
         ({"verify_ssl": "perhaps"}, "awx_credential_verify_ssl: perhaps is neither true nor false"),

@@ -148,6 +148,7 @@ def test_a_selector_is_a_text_or_labels(given: object, selector: str) -> None:
     [
         (["team=ci"], "label_selector is a list: write team=ci, or"),
         ({"team": ["ci"]}, "label_selector: team is a list, not a text"),
+        ({"team": "ci,!protected"}, "label_selector: 'ci,!protected' of team is no value of a label: write a selector"),
         ({"ready": True}, "label_selector: ready is a truth value, not a text: quote it"),
     ],
 )
